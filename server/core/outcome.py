@@ -1,0 +1,138 @@
+"""What a decision is made with and what it comes to. An Outcome says what must become durable and what may be seen afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Priority
+from temporalio.api.history.v1 import HistoryEvent
+
+from server.core.limits import Limits
+from server.core.state import State
+from server.core.state_pb2 import Waiting
+
+WORKFLOW_TASK, ACTIVITY_TASK = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What decisions need to know of a namespace. `retention` is nanoseconds; `search_attributes` maps every known name,
+    system and custom, to its IndexedValueType number."""
+
+    id: str
+    name: str
+    retention: int
+    limits: Limits = field(default_factory=Limits)
+    search_attributes: Mapping[str, int] = field(default_factory=dict)
+
+
+class Ids(Protocol):
+    """Where new names come from; the shard's in production, a counter in tests."""
+
+    def run_id(self) -> str:
+        """A new UUID."""
+
+    def task_id(self) -> int:
+        """A number higher than any this shard gave before."""
+
+    def random(self) -> float:
+        """From 0 (inclusive) to 1."""
+
+
+class Poll(NamedTuple):
+    """A worker's poll that takes a task. `request_id` is new for every poll."""
+
+    identity: str
+    request_id: str
+    worker_instance_key: str = ""
+    build_id: str = ""
+    use_versioning: bool = False
+
+
+class Dispatch(NamedTuple):
+    """Effect: offer this task to a worker. `queue` is the queue's name; `normal_queue` is set when `queue` is sticky. `id` orders
+    tasks within the shard and names the waiting row. `expires_at` is nanoseconds, 0 for never."""
+
+    kind: int
+    queue: str
+    scheduled_event_id: int
+    attempt: int
+    stamp: int
+    id: int
+    scheduled_time: int
+    normal_queue: str = ""
+    expires_at: int = 0
+    priority: Priority | None = None
+
+
+class Outcome(NamedTuple):
+    """One run after one decision. Durable together: `events` (their encoding `data` is a History message; ids from `first`),
+    state's changed rows, a waiting row for each of `dispatches`, removal of the rows named by `lapsed` (row kind, id). Then, and only
+    then: the reply, the dispatches in order, and everybody who waits for history is told."""
+
+    state: State
+    events: list[HistoryEvent]
+    data: bytes
+    dispatches: list[Dispatch]
+    lapsed: list[tuple[str, int]]
+    wake_at: int | None
+    was_status: int  # the status before the step
+
+    @property
+    def first(self) -> int:
+        return self.events[0].event_id
+
+    @property
+    def last(self) -> int:
+        return self.events[-1].event_id
+
+
+def row_kind(kind: int, namespace_id: str, queue: str) -> str:
+    """The kind of a waiting row: all tasks of one queue share it."""
+    return f"{'w' if kind == WORKFLOW_TASK else 'a'}/{namespace_id}/{queue}"
+
+
+def waiting(state: State, dispatch: Dispatch) -> Waiting:
+    """The stored form of a dispatch."""
+    return Waiting(
+        namespace_id=state.key.namespace_id,
+        workflow_id=state.key.workflow_id,
+        run_id=state.key.run_id,
+        scheduled_event_id=dispatch.scheduled_event_id,
+        attempt=dispatch.attempt,
+        stamp=dispatch.stamp,
+        kind=dispatch.kind,
+        queue=dispatch.queue,
+        normal_queue=dispatch.normal_queue,
+        priority=dispatch.priority,
+        scheduled_time=dispatch.scheduled_time,
+        expires_at=dispatch.expires_at,
+    )
+
+
+def timestamp(ns: int) -> Timestamp:
+    """Nanoseconds since 1970 as the protocol's message."""
+    return Timestamp(seconds=ns // 1_000_000_000, nanos=ns % 1_000_000_000)
+
+
+def encode(events: list[HistoryEvent]) -> bytes:
+    """The events as a serialized History message. Encodings may be joined: the result is the History of all."""
+    parts: list[bytes] = []
+    for event in events:
+        data = event.SerializeToString()
+        parts.append(b"\x0a" + varint(len(data)))
+        parts.append(data)
+    return b"".join(parts)
+
+
+def varint(value: int) -> bytes:
+    """A protobuf varint of a non-negative number."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

@@ -1,0 +1,133 @@
+"""What the server answers when a request cannot be served: one exception a kind, named for the gRPC status or the official detail.
+
+    Rejected
+    ├── InvalidArgument            ├── AlreadyStarted       WorkflowExecutionAlreadyStartedFailure
+    ├── NotFound                   ├── AlreadyExists        ├── NamespaceAlreadyExists
+    │   └── NamespaceNotFound      ├── FailedPrecondition   ├── QueryFailed
+    ├── ResourceExhausted          ├── WorkflowNotReady     ├── CancellationAlreadyRequested
+    ├── PermissionDenied           ├── Aborted              ├── Unavailable
+    ├── Unimplemented              ├── DeadlineExceeded     └── Internal
+
+A decision that raises one has changed nothing. server/frontend/errors.py turns them into a status with its official details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from temporalio.api.failure.v1 import Failure
+
+if TYPE_CHECKING:
+    from server.core.step import Step
+
+
+class Rejected(Exception):  # noqa: N818 - the family is named for what happened to the request
+    """The request was not served; nothing has changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidArgument(Rejected):
+    """The request can never be served as it stands."""
+
+
+class NotFound(Rejected):
+    """The workflow, task or other thing named does not exist (any more)."""
+
+
+class NamespaceNotFound(NotFound):
+    """The namespace does not exist."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(f"Namespace {namespace} is not found.")
+        self.namespace = namespace
+
+
+class AlreadyStarted(Rejected):
+    """The workflow id is in use and the id policies do not allow another run."""
+
+    def __init__(self, message: str, start_request_id: str, run_id: str) -> None:
+        super().__init__(message)
+        self.start_request_id = start_request_id
+        self.run_id = run_id
+
+
+class AlreadyExists(Rejected):
+    """The thing to make is there."""
+
+
+class NamespaceAlreadyExists(AlreadyExists):
+    """The namespace is there."""
+
+
+class FailedPrecondition(Rejected):
+    """The state of the thing does not allow this now."""
+
+
+class WorkflowNotReady(FailedPrecondition):
+    """The workflow cannot serve this yet; the client retries."""
+
+
+class CancellationAlreadyRequested(Rejected):
+    """The run was asked to cancel before."""
+
+
+class QueryFailed(Rejected):
+    """The worker answered the query with a failure."""
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+class ResourceExhausted(Rejected):
+    """A limit is reached. `cause` and `scope` are numbers of ResourceExhaustedCause and ResourceExhaustedScope."""
+
+    def __init__(self, message: str, cause: int = 0, scope: int = 0) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.scope = scope
+
+
+class PermissionDenied(Rejected):
+    """The caller may not do this."""
+
+
+class Aborted(Rejected):
+    """The request lost a race; the client retries."""
+
+
+class Unavailable(Rejected):
+    """Not now; the client retries."""
+
+
+class DeadlineExceeded(Rejected):
+    """The time that the caller gave is over."""
+
+
+class Unimplemented(Rejected):
+    """This server does not serve that RPC."""
+
+
+class Internal(Rejected):
+    """A broken promise inside the server."""
+
+
+class BadCommand(Exception):  # noqa: N818 - it fails the workflow task, not the request
+    """A command cannot be carried out; the workflow task fails with `cause`, a WorkflowTaskFailedCause number."""
+
+    def __init__(self, cause: int, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.message = message
+
+
+class Discard(Exception):  # noqa: N818 - an instruction to the engine
+    """The state of the step is spoiled: drop it, load the committed one, and decide `instead` on a fresh Step."""
+
+    def __init__(self, instead: Callable[[Step], object]) -> None:
+        super().__init__("decide again on the committed state")
+        self.instead = instead

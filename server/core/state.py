@@ -1,0 +1,159 @@
+"""State: what the fold of a run's history is, plus the facts that history does not hold (who started an attempt, heartbeats).
+
+One Core record and one Table for each kind of pending thing. Only `apply`, `settle` and the handlers of a Step change it, in place;
+a state whose commit failed is thrown away and loaded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Generic, NamedTuple, TypeVar
+
+from google.protobuf.message import Message
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
+
+from server.core.state_pb2 import Activity, Core, Request, Timer
+
+RUNNING = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
+
+K = TypeVar("K", int, str)
+V = TypeVar("V", bound=Message)
+
+
+class Table(dict[K, V], Generic[K, V]):
+    """A dictionary of pending records that remembers which keys were touched since the last `changes`."""
+
+    __slots__ = ("kind", "touched")
+
+    def __init__(self, kind: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.touched: set[K] = set()
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.touched.add(key)
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self.touched.add(key)
+        super().__delitem__(key)
+
+    def edit(self, key: K) -> V:
+        """The record, to be changed in place. Raises KeyError."""
+        self.touched.add(key)
+        return self[key]
+
+    def changes(self) -> list[tuple[int, str, bytes | None]]:
+        """(kind, id, record or None) of every touched key, and forgets them."""
+        out = [(self.kind, str(k), self[k].SerializeToString() if k in self else None) for k in self.touched]
+        self.touched.clear()
+        return out
+
+
+# Kinds of pending rows. Numbers are stored: never reuse one.
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED = 1, 2, 3, 4, 5
+
+
+class Key(NamedTuple):
+    """Names one run."""
+
+    namespace_id: str
+    workflow_id: str
+    run_id: str
+
+
+class State:
+    """One run. `started` is event 1 (its attributes are what the caller asked for: input, policies, parents); None before start.
+    `buffered` holds events that happened while a worker holds a workflow task: applied, but without an id yet."""
+
+    __slots__ = ("activities", "buffered", "buffered_gone", "buffered_saved", "core", "key", "requests", "started", "started_saved", "timers")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.core = Core(next_event_id=1, task_attempt=1)
+        self.started: HistoryEvent | None = None
+        self.started_saved = False
+        self.activities: Table[int, Activity] = Table(ACTIVITY)
+        self.timers: Table[str, Timer] = Table(TIMER)
+        self.requests: Table[str, Request] = Table(REQUEST)
+        self.buffered: list[HistoryEvent] = []
+        self.buffered_saved: list[int] = []  # row numbers of the stored prefix of `buffered`
+        self.buffered_gone: list[int] = []  # row numbers of events that have their id now
+
+    @property
+    def running(self) -> bool:
+        return self.core.status == RUNNING
+
+    @property
+    def asked(self) -> WorkflowExecutionStartedEventAttributes:
+        """What the run was started with. Only for a run that has started."""
+        assert self.started is not None
+        return self.started.workflow_execution_started_event_attributes
+
+    def changes(self) -> list[tuple[int, str, bytes | None]]:
+        """Every pending row that differs from the store, as (kind, id, bytes or None to delete); afterwards they count as stored."""
+        out = self.activities.changes() + self.timers.changes() + self.requests.changes()
+        if self.started is not None and not self.started_saved:
+            out.append((STARTED, "", self.started.SerializeToString()))
+            self.started_saved = True
+        out += [(BUFFERED, f"{n:019}", None) for n in self.buffered_gone]
+        self.buffered_gone.clear()
+        for event in self.buffered[len(self.buffered_saved) :]:
+            self.core.buffered_seq += 1
+            self.buffered_saved.append(self.core.buffered_seq)
+            out.append((BUFFERED, f"{self.core.buffered_seq:019}", event.SerializeToString()))
+        return out
+
+    def take_buffered(self) -> list[HistoryEvent]:
+        """Empties the buffer, for the events to get their ids."""
+        events, self.buffered = self.buffered, []
+        self.buffered_gone += self.buffered_saved
+        self.buffered_saved = []
+        return events
+
+    @classmethod
+    def load(cls, key: Key, core: bytes, rows: Iterable[tuple[int, str, bytes | None]]) -> State:
+        """The state as stored; the inverse of `core` and all `changes` so far."""
+        state = cls(key)
+        state.core = Core.FromString(core)
+        for kind, id, data in rows:
+            assert data is not None
+            _LOAD[kind](state, id, data)
+        for table in (state.activities, state.timers, state.requests):
+            table.touched.clear()
+        order = sorted(range(len(state.buffered)), key=state.buffered_saved.__getitem__)
+        state.buffered = [state.buffered[i] for i in order]
+        state.buffered_saved.sort()
+        return state
+
+
+def _load_activity(state: State, id: str, data: bytes) -> None:
+    state.activities[int(id)] = Activity.FromString(data)
+
+
+def _load_timer(state: State, id: str, data: bytes) -> None:
+    state.timers[id] = Timer.FromString(data)
+
+
+def _load_request(state: State, id: str, data: bytes) -> None:
+    state.requests[id] = Request.FromString(data)
+
+
+def _load_buffered(state: State, id: str, data: bytes) -> None:
+    state.buffered.append(HistoryEvent.FromString(data))
+    state.buffered_saved.append(int(id))
+
+
+def _load_started(state: State, id: str, data: bytes) -> None:
+    state.started = HistoryEvent.FromString(data)
+    state.started_saved = True
+
+
+_LOAD = {
+    ACTIVITY: _load_activity,
+    TIMER: _load_timer,
+    REQUEST: _load_request,
+    BUFFERED: _load_buffered,
+    STARTED: _load_started,
+}

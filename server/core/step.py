@@ -1,0 +1,109 @@
+"""Step: one decision in progress. It is the only thing that handlers write through: it makes events, numbers them or buffers them,
+folds them into the state at once, and collects what is to be offered to workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import Message
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
+from server.core import tables
+from server.core.outcome import (
+    ACTIVITY_TASK,
+    WORKFLOW_TASK,
+    Dispatch,
+    Ids,
+    Namespace,
+    Outcome,
+    encode,
+    row_kind,
+    timestamp,
+)
+from server.core.state import State
+
+# The field of HistoryEvent that carries the attributes of a type.
+ATTRIBUTES = {
+    value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes" for name, value in EventType.items() if value
+}
+
+
+class Step:
+    """Handlers check first and emit after: one that raises has called nothing here that writes."""
+
+    def __init__(self, state: State, now: int, namespace: Namespace, ids: Ids) -> None:
+        self.state = state
+        self.now = now
+        self.namespace = namespace
+        self.ids = ids
+        self.events: list[HistoryEvent] = []
+        self.dispatches: list[Dispatch] = []
+        self.lapsed: list[tuple[str, int]] = []
+        self.was_status = state.core.status
+        self.next: Step | None = None  # the first step of the run that follows this one, committed with it
+
+    def emit(self, event_type: int, attributes: Message | dict[str, Any], **fields: Any) -> HistoryEvent:
+        """Makes an event, gives it the next id (or buffers it while a worker holds a workflow task), and folds it into the state.
+        `fields` are further fields of HistoryEvent (user_metadata, links)."""
+        event = HistoryEvent(
+            event_type=event_type,  # type: ignore[arg-type]
+            event_time=timestamp(self.now),
+            task_id=self.ids.task_id(),
+            **{ATTRIBUTES[event_type]: attributes},  # type: ignore[arg-type]
+            **fields,
+        )
+        if event_type in tables.BUFFERED and self.held:
+            self.state.buffered.append(event)
+        else:
+            self._number(event)
+        tables.apply(self.state, event)
+        return event
+
+    @property
+    def held(self) -> bool:
+        """A worker holds a workflow task, so news must wait."""
+        core = self.state.core
+        return core.HasField("task") and core.task.started_time != 0
+
+    def _number(self, event: HistoryEvent) -> None:
+        core = self.state.core
+        event.event_id = core.next_event_id
+        core.next_event_id += 1
+        self.events.append(event)
+
+    def flush(self) -> None:
+        """Numbers the buffered events: news first, results of pending things last, each result after its own started event."""
+        started: dict[int, int] = {}
+        events = self.state.take_buffered()
+        for event in sorted(events, key=lambda e: e.event_type in tables.RESULTS):
+            self._number(event)
+            tables.link_started(event, started)
+
+    def offer(self, kind: int, queue: str, scheduled_event_id: int, **more: Any) -> int:
+        """Notes that a task waits for a worker of `queue`; returns the id of its row."""
+        id = self.ids.task_id()
+        fields: dict[str, Any] = {"attempt": 1, "stamp": 0, "scheduled_time": self.now, **more}
+        self.dispatches.append(Dispatch(kind, queue, scheduled_event_id, id=id, **fields))
+        return id
+
+    def withdraw(self, kind: int, queue: str, dispatch_id: int) -> None:
+        """The task waits no more (started, or moot). No-op for id 0."""
+        if not dispatch_id:
+            return
+        kept = [d for d in self.dispatches if d.id != dispatch_id]
+        if len(kept) < len(self.dispatches):
+            self.dispatches = kept
+        else:
+            self.lapsed.append((row_kind(kind, self.state.key.namespace_id, queue), dispatch_id))
+
+    def finish(self) -> Outcome:
+        """Closes the step after the last `settle`; the state's next deadline goes with it."""
+        state = self.state
+        data = encode(self.events) if self.events else b""
+        state.core.history_size_bytes += len(data)
+        state.core.state_transition_count += 1
+        return Outcome(state, self.events, data, self.dispatches, self.lapsed, tables.next_wake(state), self.was_status)
+
+
+__all__ = ["ACTIVITY_TASK", "WORKFLOW_TASK", "Step"]
