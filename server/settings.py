@@ -81,11 +81,11 @@ class Settings:
         (namespace=…, taskQueueName=…); of the entries whose constraints all hold, the one with most constraints wins
         (the rule of common/dynamicconfig/collection.go)."""
         folded = key.lower()
-        values = [value for name, value in self.dynamic_config.items() if name.lower() == folded]
-        if not values or not _constrained(values[-1]):
-            return values[-1] if values else default
+        value: Any = next((value for name, value in self.dynamic_config.items() if name.lower() == folded), default)
+        if not _constrained(value):
+            return value
         held = {name.lower(): value for name, value in given.items()}
-        fits = [entry for entry in values[-1] if _limits(entry).items() <= held.items()]
+        fits = [entry for entry in value if _limits(entry).items() <= held.items()]
         return max(fits, key=lambda entry: len(_limits(entry)))["value"] if fits else default
 
     def described(self) -> dict[str, object]:
