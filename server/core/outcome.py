@@ -43,10 +43,11 @@ class Ids(Protocol):
 
 
 class Poll(NamedTuple):
-    """A worker's poll that takes a task. `request_id` is new for every poll."""
+    """A worker's poll that takes a task. `request_id` is new for every poll; `queue` is the one it polled."""
 
     identity: str
     request_id: str
+    queue: str = ""
     worker_instance_key: str = ""
     build_id: str = ""
     use_versioning: bool = False

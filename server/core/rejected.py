@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from server.core.step import Step
 
 
-class Rejected(Exception):  # noqa: N818 - the family is named for what happened to the request
+class Rejected(Exception):
     """The request was not served; nothing has changed."""
 
     def __init__(self, message: str) -> None:
@@ -116,16 +116,20 @@ class Internal(Rejected):
     """A broken promise inside the server."""
 
 
-class BadCommand(Exception):  # noqa: N818 - it fails the workflow task, not the request
-    """A command cannot be carried out; the workflow task fails with `cause`, a WorkflowTaskFailedCause number."""
+class BadCommand(Exception):
+    """A command cannot be carried out; the workflow task fails with `cause`, a WorkflowTaskFailedCause number. Where it `terminates`,
+    the run is terminated as well (payloads over the limit)."""
 
-    def __init__(self, cause: int, message: str) -> None:
+    def __init__(
+        self, cause: int, message: str = "", *, terminates: bool = False
+    ) -> None:
         super().__init__(message)
         self.cause = cause
         self.message = message
+        self.terminates = terminates
 
 
-class Discard(Exception):  # noqa: N818 - an instruction to the engine
+class Discard(Exception):
     """The state of the step is spoiled: drop it, load the committed one, and decide `instead` on a fresh Step."""
 
     def __init__(self, instead: Callable[[Step], object]) -> None:

@@ -11,7 +11,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
+from temporalio.api.history.v1 import (
+    HistoryEvent,
+    WorkflowExecutionStartedEventAttributes,
+)
 
 from server.core.state_pb2 import Activity, Core, Request, Timer
 
@@ -46,7 +49,10 @@ class Table(dict[K, V], Generic[K, V]):
 
     def changes(self) -> list[tuple[int, str, bytes | None]]:
         """(kind, id, record or None) of every touched key, and forgets them."""
-        out = [(self.kind, str(k), self[k].SerializeToString() if k in self else None) for k in self.touched]
+        out = [
+            (self.kind, str(k), self[k].SerializeToString() if k in self else None)
+            for k in self.touched
+        ]
         self.touched.clear()
         return out
 
@@ -67,7 +73,18 @@ class State:
     """One run. `started` is event 1 (its attributes are what the caller asked for: input, policies, parents); None before start.
     `buffered` holds events that happened while a worker holds a workflow task: applied, but without an id yet."""
 
-    __slots__ = ("activities", "buffered", "buffered_gone", "buffered_saved", "core", "key", "requests", "started", "started_saved", "timers")
+    __slots__ = (
+        "activities",
+        "buffered",
+        "buffered_gone",
+        "buffered_saved",
+        "core",
+        "key",
+        "requests",
+        "started",
+        "started_saved",
+        "timers",
+    )
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -78,8 +95,12 @@ class State:
         self.timers: Table[str, Timer] = Table(TIMER)
         self.requests: Table[str, Request] = Table(REQUEST)
         self.buffered: list[HistoryEvent] = []
-        self.buffered_saved: list[int] = []  # row numbers of the stored prefix of `buffered`
-        self.buffered_gone: list[int] = []  # row numbers of events that have their id now
+        self.buffered_saved: list[
+            int
+        ] = []  # row numbers of the stored prefix of `buffered`
+        self.buffered_gone: list[
+            int
+        ] = []  # row numbers of events that have their id now
 
     @property
     def running(self) -> bool:
@@ -93,7 +114,9 @@ class State:
 
     def changes(self) -> list[tuple[int, str, bytes | None]]:
         """Every pending row that differs from the store, as (kind, id, bytes or None to delete); afterwards they count as stored."""
-        out = self.activities.changes() + self.timers.changes() + self.requests.changes()
+        out = (
+            self.activities.changes() + self.timers.changes() + self.requests.changes()
+        )
         if self.started is not None and not self.started_saved:
             out.append((STARTED, "", self.started.SerializeToString()))
             self.started_saved = True
@@ -102,7 +125,9 @@ class State:
         for event in self.buffered[len(self.buffered_saved) :]:
             self.core.buffered_seq += 1
             self.buffered_saved.append(self.core.buffered_seq)
-            out.append((BUFFERED, f"{self.core.buffered_seq:019}", event.SerializeToString()))
+            out.append(
+                (BUFFERED, f"{self.core.buffered_seq:019}", event.SerializeToString())
+            )
         return out
 
     def take_buffered(self) -> list[HistoryEvent]:
@@ -113,7 +138,9 @@ class State:
         return events
 
     @classmethod
-    def load(cls, key: Key, core: bytes, rows: Iterable[tuple[int, str, bytes | None]]) -> State:
+    def load(
+        cls, key: Key, core: bytes, rows: Iterable[tuple[int, str, bytes | None]]
+    ) -> State:
         """The state as stored; the inverse of `core` and all `changes` so far."""
         state = cls(key)
         state.core = Core.FromString(core)

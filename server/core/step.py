@@ -11,8 +11,6 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from server.core import tables
 from server.core.outcome import (
-    ACTIVITY_TASK,
-    WORKFLOW_TASK,
     Dispatch,
     Ids,
     Namespace,
@@ -25,7 +23,9 @@ from server.core.state import State
 
 # The field of HistoryEvent that carries the attributes of a type.
 ATTRIBUTES = {
-    value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes" for name, value in EventType.items() if value
+    value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes"
+    for name, value in EventType.items()
+    if value
 }
 
 
@@ -41,14 +41,22 @@ class Step:
         self.dispatches: list[Dispatch] = []
         self.lapsed: list[tuple[str, int]] = []
         self.was_status = state.core.status
-        self.next: Step | None = None  # the first step of the run that follows this one, committed with it
+        self.next: Step | None = (
+            None  # the first step of the run that follows this one, committed with it
+        )
 
-    def emit(self, event_type: int, attributes: Message | dict[str, Any], **fields: Any) -> HistoryEvent:
+    def emit(
+        self,
+        event_type: int,
+        attributes: Message | dict[str, Any],
+        at: int = 0,
+        **fields: Any,
+    ) -> HistoryEvent:
         """Makes an event, gives it the next id (or buffers it while a worker holds a workflow task), and folds it into the state.
-        `fields` are further fields of HistoryEvent (user_metadata, links)."""
+        `at` is its time (0: now); `fields` are further fields of HistoryEvent (user_metadata, links)."""
         event = HistoryEvent(
             event_type=event_type,  # type: ignore[arg-type]
-            event_time=timestamp(self.now),
+            event_time=timestamp(at or self.now),
             task_id=self.ids.task_id(),
             **{ATTRIBUTES[event_type]: attributes},  # type: ignore[arg-type]
             **fields,
@@ -78,13 +86,26 @@ class Step:
         events = self.state.take_buffered()
         for event in sorted(events, key=lambda e: e.event_type in tables.RESULTS):
             self._number(event)
-            tables.link_started(event, started)
+            attributes = getattr(event, ATTRIBUTES[event.event_type])
+            if event.event_type in tables.RESULTS:
+                attributes.started_event_id = started.get(
+                    attributes.scheduled_event_id, attributes.started_event_id
+                )
+            elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                started[attributes.scheduled_event_id] = event.event_id
 
     def offer(self, kind: int, queue: str, scheduled_event_id: int, **more: Any) -> int:
         """Notes that a task waits for a worker of `queue`; returns the id of its row."""
         id = self.ids.task_id()
-        fields: dict[str, Any] = {"attempt": 1, "stamp": 0, "scheduled_time": self.now, **more}
-        self.dispatches.append(Dispatch(kind, queue, scheduled_event_id, id=id, **fields))
+        fields: dict[str, Any] = {
+            "attempt": 1,
+            "stamp": 0,
+            "scheduled_time": self.now,
+            **more,
+        }
+        self.dispatches.append(
+            Dispatch(kind, queue, scheduled_event_id, id=id, **fields)
+        )
         return id
 
     def withdraw(self, kind: int, queue: str, dispatch_id: int) -> None:
@@ -95,7 +116,9 @@ class Step:
         if len(kept) < len(self.dispatches):
             self.dispatches = kept
         else:
-            self.lapsed.append((row_kind(kind, self.state.key.namespace_id, queue), dispatch_id))
+            self.lapsed.append(
+                (row_kind(kind, self.state.key.namespace_id, queue), dispatch_id)
+            )
 
     def finish(self) -> Outcome:
         """Closes the step after the last `settle`; the state's next deadline goes with it."""
@@ -103,7 +126,12 @@ class Step:
         data = encode(self.events) if self.events else b""
         state.core.history_size_bytes += len(data)
         state.core.state_transition_count += 1
-        return Outcome(state, self.events, data, self.dispatches, self.lapsed, tables.next_wake(state), self.was_status)
-
-
-__all__ = ["ACTIVITY_TASK", "WORKFLOW_TASK", "Step"]
+        return Outcome(
+            state,
+            self.events,
+            data,
+            self.dispatches,
+            self.lapsed,
+            tables.next_wake(state),
+            self.was_status,
+        )

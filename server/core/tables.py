@@ -8,7 +8,7 @@ input is in settle.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from temporalio.api.command.v1 import Command
 from temporalio.api.enums.v1 import CommandType as C
@@ -17,7 +17,143 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from server.core.deadline import Deadline
 from server.core.state import State
-from server.core.workflow import activities, cancel, close, markers, signals, start, tasks, timers
+from server.core.workflow import (
+    activities,
+    cancel,
+    close,
+    markers,
+    signals,
+    start,
+    tasks,
+    timers,
+)
 
 if TYPE_CHECKING:
     from server.core.step import Step
+
+Fold = Callable[[State, HistoryEvent], None]
+Run = Callable[["Step", Command, int], None]
+
+APPLY: dict[int, Fold] = {
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: start.apply_workflow_execution_started,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: close.apply_workflow_execution_completed,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: close.apply_workflow_execution_failed,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: close.apply_workflow_execution_timed_out,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: close.apply_workflow_execution_canceled,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: close.apply_workflow_execution_terminated,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: close.apply_workflow_execution_continued_as_new,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: cancel.apply_workflow_execution_cancel_requested,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: signals.apply_workflow_execution_signaled,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: start.apply_workflow_execution_options_updated,
+    E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED: tasks.apply_workflow_task_scheduled,
+    E.EVENT_TYPE_WORKFLOW_TASK_STARTED: tasks.apply_workflow_task_started,
+    E.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: tasks.apply_workflow_task_completed,
+    E.EVENT_TYPE_WORKFLOW_TASK_FAILED: tasks.apply_workflow_task_failed,
+    E.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: tasks.apply_workflow_task_timed_out,
+    E.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: activities.apply_activity_task_scheduled,
+    E.EVENT_TYPE_ACTIVITY_TASK_STARTED: activities.apply_activity_task_started,
+    E.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: activities.apply_activity_task_completed,
+    E.EVENT_TYPE_ACTIVITY_TASK_FAILED: activities.apply_activity_task_failed,
+    E.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: activities.apply_activity_task_timed_out,
+    E.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED: activities.apply_activity_task_cancel_requested,
+    E.EVENT_TYPE_ACTIVITY_TASK_CANCELED: activities.apply_activity_task_canceled,
+    E.EVENT_TYPE_TIMER_STARTED: timers.apply_timer_started,
+    E.EVENT_TYPE_TIMER_FIRED: timers.apply_timer_fired,
+    E.EVENT_TYPE_TIMER_CANCELED: timers.apply_timer_canceled,
+    E.EVENT_TYPE_MARKER_RECORDED: markers.apply_marker_recorded,
+    E.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: markers.apply_upsert_workflow_search_attributes,
+    E.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: markers.apply_workflow_properties_modified,
+}
+
+COMMANDS: dict[int, Run] = {
+    C.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK: activities.schedule_activity_task,
+    C.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK: activities.request_cancel_activity_task,
+    C.COMMAND_TYPE_START_TIMER: timers.start_timer,
+    C.COMMAND_TYPE_CANCEL_TIMER: timers.cancel_timer,
+    C.COMMAND_TYPE_RECORD_MARKER: markers.record_marker,
+    C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: markers.upsert_workflow_search_attributes,
+    C.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: markers.modify_workflow_properties,
+    C.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION: close.complete_workflow_execution,
+    C.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION: close.fail_workflow_execution,
+    C.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION: close.cancel_workflow_execution,
+    C.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION: close.continue_as_new_workflow_execution,
+}
+
+# A command of these ends the run; nothing may follow it.
+CLOSING = {
+    C.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
+    C.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
+    C.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION,
+    C.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
+}
+
+DEADLINES: tuple[Callable[[State], Iterable[Deadline]], ...] = (
+    tasks.due,
+    activities.due,
+    timers.due,
+    close.due,
+)
+
+# How a pending thing ended. When buffered they get their ids after all other news, each after its own started event.
+RESULTS = {
+    E.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+    E.EVENT_TYPE_ACTIVITY_TASK_FAILED,
+    E.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
+    E.EVENT_TYPE_ACTIVITY_TASK_CANCELED,
+}
+
+# What happens to a run from outside: it waits for its id while a worker holds a workflow task.
+BUFFERED = RESULTS | {
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+    E.EVENT_TYPE_ACTIVITY_TASK_STARTED,
+    E.EVENT_TYPE_TIMER_FIRED,
+}
+
+# What a worker must be shown: settle schedules a workflow task for it.
+NEWS = RESULTS | {
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+    E.EVENT_TYPE_TIMER_FIRED,
+    E.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    E.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+}
+
+
+def apply(state: State, event: HistoryEvent) -> None:
+    """Folds one event into the state. The same fold serves live traffic and a replay of history."""
+    APPLY[event.event_type](state, event)
+    if event.event_type in NEWS:
+        state.core.unseen = True
+
+
+def replay(state: State, events: Iterable[HistoryEvent]) -> None:
+    """Folds a history. Raises KeyError for an event type that this server does not write."""
+    for event in events:
+        apply(state, event)
+        state.core.next_event_id = event.event_id + 1
+
+
+def next_wake(state: State) -> int | None:
+    """When the run must be looked at again, derived from what is pending; None for never."""
+    if not state.running:
+        return state.core.retention_deadline or None
+    return min(
+        (deadline.at for due in DEADLINES for deadline in due(state)), default=None
+    )
+
+
+def wake(step: Step) -> None:
+    """Everything that is due happens, in the order of the deadlines, until the run closes."""
+    state = step.state
+    ripe = [
+        deadline
+        for due in DEADLINES
+        for deadline in due(state)
+        if deadline.at <= step.now
+    ]
+    for deadline in sorted(ripe, key=lambda d: (d.at, d.key)):
+        if state.running:
+            deadline.fire(step, deadline.key)

@@ -1,0 +1,38 @@
+"""The rules that hold after every decision, whatever it was (h11 calls them state-triggered transitions). Handlers never call these."""
+
+from __future__ import annotations
+
+from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
+from server.core.state import RUNNING
+from server.core.step import Step
+from server.core.workflow import tasks
+
+
+def settle(step: Step) -> None:
+    """Buffered events get their ids once no worker holds a workflow task; unseen news has a workflow task; a closed run offers nothing."""
+    state, core = step.state, step.state.core
+    if state.buffered and not step.held:
+        core.task_attempt = (
+            1  # news came: the next task is no repetition of the failing one
+        )
+        step.flush()
+    if not state.running:
+        _withdraw_all(step)
+    elif core.unseen and not core.HasField("task") and not core.first_task_at:
+        tasks.schedule(step)
+    if step.next is not None:
+        settle(step.next)
+
+
+def _withdraw_all(step: Step) -> None:
+    """A run that has just closed takes back what it offered."""
+    state, core = step.state, step.state.core
+    if step.was_status not in (0, RUNNING):
+        return
+    if core.HasField("task"):
+        step.withdraw(WORKFLOW_TASK, core.task.queue, core.task.dispatch_id)
+        core.ClearField("task")
+    for id, activity in state.activities.items():
+        if activity.dispatch_id:
+            step.withdraw(ACTIVITY_TASK, activity.queue, activity.dispatch_id)
+            state.activities.edit(id).dispatch_id = 0

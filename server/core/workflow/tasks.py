@@ -1,0 +1,439 @@
+"""Workflow tasks: scheduled when news waits, started by a poll, failed or timed out; completion.py has what the worker answers.
+
+A first attempt is in history. A repeated one (transient) is not, until it completes: its scheduled and started events have the next two ids
+only as the worker sees them. News that comes while it waits for a worker makes it a first attempt again.
+Source: service/history/workflow/workflow_task_state_machine.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.common.v1 import WorkerVersionStamp
+from temporalio.api.enums.v1 import (
+    EventType,
+    TaskQueueKind,
+    TimeoutType,
+    WorkflowTaskFailedCause,
+)
+from temporalio.api.enums.v1 import SuggestContinueAsNewReason as Reason
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueResponse
+
+from server.core.deadline import Deadline
+from server.core.limits import SECOND
+from server.core.outcome import WORKFLOW_TASK, Poll, timestamp
+from server.core.rejected import NotFound
+from server.core.state import State
+from server.core.state_pb2 import TaskToken, WorkflowTask
+
+if TYPE_CHECKING:
+    from server.core.step import Step
+
+E = EventType
+Cause = WorkflowTaskFailedCause
+NOT_FOUND = "Workflow task not found."
+INLINE_REQUEST_ID = "request-from-RespondWorkflowTaskCompleted"
+PATIENT_ATTEMPTS = 3  # later ones get more time, doubling: workflow_task_state_machine.go getStartToCloseTimeout
+PATIENCE_FIRST = 5 * SECOND
+
+
+# Scheduling ------------------------------------------------------------------------------------------------------------------------
+
+
+def schedule(step: Step) -> None:
+    """Makes the run's one workflow task and offers it. Only settle calls this."""
+    core = step.state.core
+    attempt = max(core.task_attempt, 1)
+    timeout = core.workflow_task_timeout + patience(
+        attempt, step.namespace.limits.workflow_task_retry_max_interval
+    )
+    if attempt == 1:
+        step.emit(
+            E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+            scheduled_attributes(step.state, timeout, attempt),
+        )
+    else:
+        core.task.CopyFrom(
+            WorkflowTask(
+                kind=WorkflowTask.TRANSIENT,
+                scheduled_event_id=core.next_event_id,
+                attempt=attempt,
+                scheduled_time=step.now,
+                timeout=timeout,
+                queue=queue_of(step.state),
+            )
+        )
+    task = core.task
+    task.original_scheduled_time = core.task_heartbeat_since or step.now
+    offer(step)
+
+
+def offer(step: Step) -> None:
+    """Offers the pending workflow task on its queue."""
+    core, task = step.state.core, step.state.core.task
+    more: dict[str, Any] = {
+        "attempt": task.attempt,
+        "priority": core.priority if core.HasField("priority") else None,
+    }
+    if task.sticky:
+        task.schedule_to_start_timeout = core.sticky.schedule_to_start_timeout
+        more["normal_queue"] = step.state.asked.task_queue.name
+        more["expires_at"] = (
+            task.scheduled_time + task.schedule_to_start_timeout
+            if task.schedule_to_start_timeout
+            else 0
+        )
+    task.dispatch_id = step.offer(
+        WORKFLOW_TASK, task.queue, task.scheduled_event_id, **more
+    )
+
+
+def patience(attempt: int, longest: int) -> int:
+    """The extra time that a repeatedly failing task gets, nanoseconds."""
+    beyond = attempt - PATIENT_ATTEMPTS
+    return 0 if beyond <= 0 else min(PATIENCE_FIRST * 2 ** min(beyond - 1, 30), longest)
+
+
+def queue_of(state: State) -> str:
+    """Where the next workflow task goes: the sticky queue when there is one."""
+    return (
+        state.core.sticky.queue
+        if state.core.HasField("sticky")
+        else state.asked.task_queue.name
+    )
+
+
+def task_queue(state: State) -> TaskQueue:
+    """`queue_of` as events have it."""
+    normal = state.asked.task_queue.name
+    if state.core.HasField("sticky"):
+        return TaskQueue(
+            name=state.core.sticky.queue,
+            kind=TaskQueueKind.TASK_QUEUE_KIND_STICKY,
+            normal_name=normal,
+        )
+    return TaskQueue(name=normal, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL)
+
+
+def scheduled_attributes(state: State, timeout: int, attempt: int) -> dict[str, Any]:
+    """Attributes of a scheduled event."""
+    return {
+        "task_queue": task_queue(state),
+        "start_to_close_timeout": Duration(
+            seconds=timeout // SECOND, nanos=timeout % SECOND
+        ),
+        "attempt": attempt,
+    }
+
+
+# Starting --------------------------------------------------------------------------------------------------------------------------
+
+
+def start_workflow_task(
+    step: Step, scheduled_event_id: int, attempt: int, poll: Poll
+) -> PollWorkflowTaskQueueResponse:
+    """A worker takes the task. The answer lacks history, queries and the task's earlier pages: the caller adds them. The same poll (by
+    request id) may ask twice. Raises NotFound when the task is gone or someone else's."""
+    core, task = step.state.core, step.state.core.task
+    if (
+        not step.state.running
+        or not core.HasField("task")
+        or task.scheduled_event_id != scheduled_event_id
+        or task.attempt != attempt
+    ):
+        raise NotFound(NOT_FOUND)
+    if task.started_time:
+        if task.request_id == poll.request_id != INLINE_REQUEST_ID:
+            return started_response(step.state)
+        raise NotFound(NOT_FOUND)
+    step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
+    task.dispatch_id = 0
+    if task.sticky and poll.queue and poll.queue != task.queue:
+        core.ClearField(
+            "sticky"
+        )  # the sticky worker was gone; this one needs the whole history
+    if (
+        task.kind == WorkflowTask.TRANSIENT
+        and task.scheduled_event_id != core.next_event_id
+    ):
+        _renew(step)
+    _note_history_size(step)
+    started = {
+        **started_attributes(core.task),
+        "identity": poll.identity,
+        "request_id": poll.request_id,
+    }
+    if poll.build_id:
+        started["worker_version"] = WorkerVersionStamp(
+            build_id=poll.build_id, use_versioning=poll.use_versioning
+        )
+        core.task.worker_version.CopyFrom(started["worker_version"])
+    if core.task.kind == WorkflowTask.TRANSIENT:
+        task.request_id, task.identity, task.started_time = (
+            poll.request_id,
+            poll.identity,
+            step.now,
+        )
+        task.started_event_id = task.scheduled_event_id + 1
+        core.unseen = False
+    else:
+        step.emit(E.EVENT_TYPE_WORKFLOW_TASK_STARTED, started)
+    core.task.worker_instance_key = poll.worker_instance_key
+    return started_response(step.state)
+
+
+def _renew(step: Step) -> None:
+    """News came since the repeated attempt was scheduled: it becomes a first attempt, with its scheduled event now."""
+    core = step.state.core
+    timeout, since = core.task.timeout, core.task.original_scheduled_time
+    core.task_attempt = 1
+    step.emit(
+        E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+        scheduled_attributes(step.state, timeout, 1),
+    )
+    core.task.original_scheduled_time = since
+
+
+def _note_history_size(step: Step) -> None:
+    """What the started event says of the history so far, and whether the workflow had better continue as new."""
+    core, limits = step.state.core, step.namespace.limits
+    core.task.history_size_bytes = core.history_size_bytes
+    del core.task.suggest_continue_as_new_reasons[:]
+    if core.history_size_bytes >= limits.history_size_bytes_suggest:
+        core.task.suggest_continue_as_new_reasons.append(
+            Reason.SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE
+        )
+    if core.next_event_id >= limits.history_count_suggest:
+        core.task.suggest_continue_as_new_reasons.append(
+            Reason.SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS
+        )
+    core.task.suggest_continue_as_new = bool(core.task.suggest_continue_as_new_reasons)
+
+
+def started_attributes(task: WorkflowTask) -> dict[str, Any]:
+    """Attributes of a started event, from the record."""
+    out: dict[str, Any] = {
+        "scheduled_event_id": task.scheduled_event_id,
+        "identity": task.identity,
+        "request_id": task.request_id,
+        "suggest_continue_as_new": task.suggest_continue_as_new,
+        "suggest_continue_as_new_reasons": task.suggest_continue_as_new_reasons,
+        "history_size_bytes": task.history_size_bytes,
+    }
+    if task.HasField("worker_version"):
+        out["worker_version"] = task.worker_version
+    return out
+
+
+def started_response(state: State) -> PollWorkflowTaskQueueResponse:
+    """What a worker gets for the started task, without history and queries."""
+    core, task = state.core, state.core.task
+    token = TaskToken(
+        version=1,
+        namespace_id=state.key.namespace_id,
+        workflow_id=state.key.workflow_id,
+        run_id=state.key.run_id,
+        scheduled_event_id=task.scheduled_event_id,
+        started_event_id=task.started_event_id,
+        attempt=task.attempt,
+        started_time=task.started_time,
+    )
+    return PollWorkflowTaskQueueResponse(
+        task_token=token.SerializeToString(),
+        workflow_execution={
+            "workflow_id": state.key.workflow_id,
+            "run_id": state.key.run_id,
+        },
+        workflow_type=state.asked.workflow_type,
+        previous_started_event_id=core.last_started_event_id,
+        started_event_id=task.started_event_id,
+        attempt=task.attempt,
+        workflow_execution_task_queue={
+            "name": state.asked.task_queue.name,
+            "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL,
+        },
+        scheduled_time=timestamp(task.scheduled_time),
+        started_time=timestamp(task.started_time),
+    )
+
+
+def first_event_to_show(state: State) -> int:
+    """Where the history that goes with the started task begins: a sticky worker has the rest."""
+    return state.core.last_started_event_id + 1 if state.core.HasField("sticky") else 1
+
+
+def virtual_events(state: State) -> list[HistoryEvent]:
+    """The scheduled (and started) events of a repeated attempt, which history does not hold; empty otherwise."""
+    task = state.core.task
+    if not state.core.HasField("task") or task.kind != WorkflowTask.TRANSIENT:
+        return []
+    scheduled = HistoryEvent(
+        event_id=task.scheduled_event_id,
+        event_time=timestamp(task.scheduled_time),
+        event_type=E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+        workflow_task_scheduled_event_attributes=scheduled_attributes(
+            state, task.timeout, task.attempt
+        ),
+    )
+    if not task.started_time:
+        return [scheduled]
+    started = HistoryEvent(
+        event_id=task.started_event_id,
+        event_time=timestamp(task.started_time),
+        event_type=E.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+        workflow_task_started_event_attributes=started_attributes(task),
+    )
+    return [scheduled, started]
+
+
+# Failing ---------------------------------------------------------------------------------------------------------------------------
+
+
+def failed(step: Step, cause: int, **fields: Any) -> None:
+    """The held task fails: an event for a first attempt, a note in the state for a repeated one."""
+    core = step.state.core
+    core.task_last_failure_cause = camel(
+        Cause.Name(cause), "WORKFLOW_TASK_FAILED_CAUSE_"
+    )  # type: ignore[arg-type]
+    if core.task.kind == WorkflowTask.TRANSIENT:
+        _drop(step.state)
+        core.unseen = True
+        return
+    attributes = {
+        "scheduled_event_id": core.task.scheduled_event_id,
+        "started_event_id": core.task.started_event_id,
+        "cause": cause,
+        **fields,
+    }
+    step.emit(E.EVENT_TYPE_WORKFLOW_TASK_FAILED, attributes)
+
+
+def camel(name: str, prefix: str) -> str:
+    """An enum's name as the official sentences have it: COMMAND_TYPE_START_TIMER → StartTimer."""
+    return name.removeprefix(prefix).title().replace("_", "")
+
+
+def abandon(step: Step) -> None:
+    """Before a run is closed from outside: the task that a worker holds fails, and what was buffered gets its ids."""
+    if step.held:
+        failed(
+            step,
+            Cause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+            identity="history-service",
+        )
+    if step.state.buffered:
+        step.flush()
+
+
+def reset_sticky(step: Step) -> None:
+    """Tasks to come go to the normal queue."""
+    step.state.core.ClearField("sticky")
+
+
+# Deadlines -------------------------------------------------------------------------------------------------------------------------
+
+
+def due(state: State) -> Iterable[Deadline]:
+    """The workflow task's own: start to close, schedule to start of a sticky one, and the first one's delay."""
+    core, task = state.core, state.core.task
+    if core.HasField("task"):
+        if task.started_time:
+            yield Deadline(task.started_time + task.timeout, "task", _start_to_close)
+        elif task.sticky and task.schedule_to_start_timeout:
+            yield Deadline(
+                task.scheduled_time + task.schedule_to_start_timeout,
+                "task",
+                _schedule_to_start,
+            )
+    elif core.first_task_at:
+        yield Deadline(core.first_task_at, "first-task", _first_task)
+
+
+def _start_to_close(step: Step, _key: str) -> None:
+    if step.held:
+        timed_out(step, TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)
+
+
+def _schedule_to_start(step: Step, _key: str) -> None:
+    task = step.state.core.task
+    if step.state.core.HasField("task") and not task.started_time:
+        step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
+        timed_out(step, TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START)
+
+
+def _first_task(step: Step, _key: str) -> None:
+    step.state.core.first_task_at = 0
+
+
+def timed_out(step: Step, kind: TimeoutType.ValueType) -> None:
+    """The pending task is over: an event for a first attempt, a note in the state for a repeated one."""
+    core = step.state.core
+    if core.task.kind == WorkflowTask.TRANSIENT:
+        _drop(step.state)
+        core.unseen = True
+        return
+    attributes = {
+        "scheduled_event_id": core.task.scheduled_event_id,
+        "started_event_id": core.task.started_event_id,
+        "timeout_type": kind,
+    }
+    step.emit(E.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT, attributes)
+
+
+# Folds -----------------------------------------------------------------------------------------------------------------------------
+
+
+def apply_workflow_task_scheduled(state: State, event: HistoryEvent) -> None:
+    attributes = event.workflow_task_scheduled_event_attributes
+    now = event.event_time.ToNanoseconds()
+    state.core.first_task_at = 0
+    state.core.task_attempt = attributes.attempt
+    state.core.task.CopyFrom(
+        WorkflowTask(
+            scheduled_event_id=event.event_id,
+            attempt=attributes.attempt,
+            scheduled_time=now,
+            original_scheduled_time=now,
+            timeout=attributes.start_to_close_timeout.ToNanoseconds(),
+            queue=attributes.task_queue.name,
+            sticky=attributes.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY,
+        )
+    )
+
+
+def apply_workflow_task_started(state: State, event: HistoryEvent) -> None:
+    attributes, task = event.workflow_task_started_event_attributes, state.core.task
+    task.started_event_id = event.event_id
+    task.started_time = event.event_time.ToNanoseconds()
+    task.request_id, task.identity = attributes.request_id, attributes.identity
+    state.core.unseen = False
+
+
+def apply_workflow_task_completed(state: State, event: HistoryEvent) -> None:
+    attributes, core = event.workflow_task_completed_event_attributes, state.core
+    core.last_started_event_id = attributes.started_event_id
+    core.task_attempt = 1
+    core.ClearField("most_recent_worker_version_stamp")
+    if attributes.HasField("worker_version"):
+        core.most_recent_worker_version_stamp.CopyFrom(attributes.worker_version)
+    core.ClearField("task")
+
+
+def apply_workflow_task_failed(state: State, _event: HistoryEvent) -> None:
+    _drop(state)
+
+
+def apply_workflow_task_timed_out(state: State, _event: HistoryEvent) -> None:
+    _drop(state)
+
+
+def _drop(state: State) -> None:
+    """The task is gone without result. One from a sticky queue is tried on the normal one before it counts as a repetition."""
+    core = state.core
+    core.task_attempt = 1 if core.HasField("sticky") else max(core.task_attempt, 1) + 1
+    core.ClearField("sticky")
+    core.ClearField("task")
