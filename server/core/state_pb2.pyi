@@ -1,19 +1,18 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar
-
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from temporalio.api.common.v1 import message_pb2 as _message_pb2
 from temporalio.api.failure.v1 import message_pb2 as _message_pb2_1
-from temporalio.api.workflow.v1 import message_pb2 as _message_pb2_1_1
+from temporalio.api.history.v1 import message_pb2 as _message_pb2_1_1
+from temporalio.api.workflow.v1 import message_pb2 as _message_pb2_1_1_1
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Core(_message.Message):
-    __slots__ = ("assigned_build_id", "auto_reset_points", "buffered_seq", "cancel_request_id", "cancel_requested", "close_event_id", "close_time", "execution_deadline", "execution_time", "external_payload_count", "external_payload_size_bytes", "first_run_id", "first_task_at", "history_size_bytes", "last_started_event_id", "memo", "most_recent_worker_version_stamp", "new_run_id", "next_event_id", "original_run_id", "priority", "retention_deadline", "run_deadline", "search_attributes", "signal_count", "start_time", "state_transition_count", "status", "sticky", "task", "task_attempt", "task_heartbeat_since", "task_last_failure_cause", "task_retry_at", "unseen", "update_count", "versioning_info", "worker_deployment_name", "workflow_task_timeout")
+    __slots__ = ("status", "next_event_id", "start_time", "execution_time", "close_time", "close_event_id", "run_deadline", "execution_deadline", "first_task_at", "last_started_event_id", "task", "sticky", "memo", "search_attributes", "cancel_requested", "cancel_request_id", "history_size_bytes", "signal_count", "state_transition_count", "new_run_id", "unseen", "buffered_seq", "task_attempt", "retention_deadline", "most_recent_worker_version_stamp", "auto_reset_points", "versioning_info", "priority", "original_run_id", "first_run_id", "task_retry_at", "worker_deployment_name", "assigned_build_id", "update_count", "workflow_task_timeout", "external_payload_count", "external_payload_size_bytes", "task_heartbeat_since", "task_last_failure_cause")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     NEXT_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -78,8 +77,8 @@ class Core(_message.Message):
     task_attempt: int
     retention_deadline: int
     most_recent_worker_version_stamp: _message_pb2.WorkerVersionStamp
-    auto_reset_points: _message_pb2_1_1.ResetPoints
-    versioning_info: _message_pb2_1_1.WorkflowExecutionVersioningInfo
+    auto_reset_points: _message_pb2_1_1_1.ResetPoints
+    versioning_info: _message_pb2_1_1_1.WorkflowExecutionVersioningInfo
     priority: _message_pb2.Priority
     original_run_id: str
     first_run_id: str
@@ -92,10 +91,10 @@ class Core(_message.Message):
     external_payload_size_bytes: int
     task_heartbeat_since: int
     task_last_failure_cause: str
-    def __init__(self, status: int | None = ..., next_event_id: int | None = ..., start_time: int | None = ..., execution_time: int | None = ..., close_time: int | None = ..., close_event_id: int | None = ..., run_deadline: int | None = ..., execution_deadline: int | None = ..., first_task_at: int | None = ..., last_started_event_id: int | None = ..., task: WorkflowTask | _Mapping | None = ..., sticky: Sticky | _Mapping | None = ..., memo: _message_pb2.Memo | _Mapping | None = ..., search_attributes: _message_pb2.SearchAttributes | _Mapping | None = ..., cancel_requested: bool | None = ..., cancel_request_id: str | None = ..., history_size_bytes: int | None = ..., signal_count: int | None = ..., state_transition_count: int | None = ..., new_run_id: str | None = ..., unseen: bool | None = ..., buffered_seq: int | None = ..., task_attempt: int | None = ..., retention_deadline: int | None = ..., most_recent_worker_version_stamp: _message_pb2.WorkerVersionStamp | _Mapping | None = ..., auto_reset_points: _message_pb2_1_1.ResetPoints | _Mapping | None = ..., versioning_info: _message_pb2_1_1.WorkflowExecutionVersioningInfo | _Mapping | None = ..., priority: _message_pb2.Priority | _Mapping | None = ..., original_run_id: str | None = ..., first_run_id: str | None = ..., task_retry_at: int | None = ..., worker_deployment_name: str | None = ..., assigned_build_id: str | None = ..., update_count: int | None = ..., workflow_task_timeout: int | None = ..., external_payload_count: int | None = ..., external_payload_size_bytes: int | None = ..., task_heartbeat_since: int | None = ..., task_last_failure_cause: str | None = ...) -> None: ...
+    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ...) -> None: ...
 
 class WorkflowTask(_message.Message):
-    __slots__ = ("attempt", "dispatch_id", "history_size_bytes", "identity", "kind", "original_scheduled_time", "queue", "request_id", "schedule_to_start_timeout", "scheduled_event_id", "scheduled_time", "started_event_id", "started_time", "sticky", "suggest_continue_as_new", "suggest_continue_as_new_reasons", "timeout", "worker_instance_key", "worker_version")
+    __slots__ = ("kind", "scheduled_event_id", "started_event_id", "attempt", "scheduled_time", "original_scheduled_time", "started_time", "timeout", "queue", "sticky", "schedule_to_start_timeout", "request_id", "identity", "dispatch_id", "suggest_continue_as_new", "history_size_bytes", "suggest_continue_as_new_reasons", "worker_version", "worker_instance_key")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NORMAL: _ClassVar[WorkflowTask.Kind]
@@ -142,7 +141,7 @@ class WorkflowTask(_message.Message):
     suggest_continue_as_new_reasons: _containers.RepeatedScalarFieldContainer[int]
     worker_version: _message_pb2.WorkerVersionStamp
     worker_instance_key: str
-    def __init__(self, kind: WorkflowTask.Kind | str | None = ..., scheduled_event_id: int | None = ..., started_event_id: int | None = ..., attempt: int | None = ..., scheduled_time: int | None = ..., original_scheduled_time: int | None = ..., started_time: int | None = ..., timeout: int | None = ..., queue: str | None = ..., sticky: bool | None = ..., schedule_to_start_timeout: int | None = ..., request_id: str | None = ..., identity: str | None = ..., dispatch_id: int | None = ..., suggest_continue_as_new: bool | None = ..., history_size_bytes: int | None = ..., suggest_continue_as_new_reasons: _Iterable[int] | None = ..., worker_version: _message_pb2.WorkerVersionStamp | _Mapping | None = ..., worker_instance_key: str | None = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[WorkflowTask.Kind, str]] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., scheduled_time: _Optional[int] = ..., original_scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., timeout: _Optional[int] = ..., queue: _Optional[str] = ..., sticky: _Optional[bool] = ..., schedule_to_start_timeout: _Optional[int] = ..., request_id: _Optional[str] = ..., identity: _Optional[str] = ..., dispatch_id: _Optional[int] = ..., suggest_continue_as_new: _Optional[bool] = ..., history_size_bytes: _Optional[int] = ..., suggest_continue_as_new_reasons: _Optional[_Iterable[int]] = ..., worker_version: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., worker_instance_key: _Optional[str] = ...) -> None: ...
 
 class Sticky(_message.Message):
     __slots__ = ("queue", "schedule_to_start_timeout")
@@ -150,10 +149,10 @@ class Sticky(_message.Message):
     SCHEDULE_TO_START_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     queue: str
     schedule_to_start_timeout: int
-    def __init__(self, queue: str | None = ..., schedule_to_start_timeout: int | None = ...) -> None: ...
+    def __init__(self, queue: _Optional[str] = ..., schedule_to_start_timeout: _Optional[int] = ...) -> None: ...
 
 class Activity(_message.Message):
-    __slots__ = ("activity_id", "activity_type", "attempt", "attempt_scheduled_time", "cancel_requested", "cancel_requested_event_id", "dispatch_id", "first_started_time", "heartbeat_details", "heartbeat_time", "heartbeat_timeout", "identity", "last_attempt_complete_time", "last_failure", "last_worker_identity", "pause_identity", "pause_reason", "pause_time", "paused", "priority", "queue", "request_id", "reset_activity", "reset_heartbeat", "retry_at", "retry_interval", "retry_policy", "schedule_to_close_deadline", "schedule_to_close_timeout", "schedule_to_start_timeout", "scheduled_batch_id", "scheduled_event_id", "scheduled_time", "stamp", "start_to_close_timeout", "started_time", "use_workflow_build_id", "worker_instance_key", "worker_version")
+    __slots__ = ("scheduled_event_id", "scheduled_batch_id", "activity_id", "activity_type", "queue", "scheduled_time", "attempt_scheduled_time", "first_started_time", "started_time", "schedule_to_start_timeout", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "retry_policy", "attempt", "request_id", "identity", "heartbeat_time", "heartbeat_details", "cancel_requested", "cancel_requested_event_id", "last_failure", "last_worker_identity", "retry_at", "dispatch_id", "stamp", "paused", "priority", "use_workflow_build_id", "worker_version", "last_attempt_complete_time", "retry_interval", "worker_instance_key", "pause_time", "pause_identity", "pause_reason", "reset_heartbeat", "reset_activity", "schedule_to_close_deadline")
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -232,28 +231,28 @@ class Activity(_message.Message):
     reset_heartbeat: bool
     reset_activity: bool
     schedule_to_close_deadline: int
-    def __init__(self, scheduled_event_id: int | None = ..., scheduled_batch_id: int | None = ..., activity_id: str | None = ..., activity_type: str | None = ..., queue: str | None = ..., scheduled_time: int | None = ..., attempt_scheduled_time: int | None = ..., first_started_time: int | None = ..., started_time: int | None = ..., schedule_to_start_timeout: int | None = ..., schedule_to_close_timeout: int | None = ..., start_to_close_timeout: int | None = ..., heartbeat_timeout: int | None = ..., retry_policy: _message_pb2.RetryPolicy | _Mapping | None = ..., attempt: int | None = ..., request_id: str | None = ..., identity: str | None = ..., heartbeat_time: int | None = ..., heartbeat_details: _message_pb2.Payloads | _Mapping | None = ..., cancel_requested: bool | None = ..., cancel_requested_event_id: int | None = ..., last_failure: _message_pb2_1.Failure | _Mapping | None = ..., last_worker_identity: str | None = ..., retry_at: int | None = ..., dispatch_id: int | None = ..., stamp: int | None = ..., paused: bool | None = ..., priority: _message_pb2.Priority | _Mapping | None = ..., use_workflow_build_id: bool | None = ..., worker_version: _message_pb2.WorkerVersionStamp | _Mapping | None = ..., last_attempt_complete_time: int | None = ..., retry_interval: int | None = ..., worker_instance_key: str | None = ..., pause_time: int | None = ..., pause_identity: str | None = ..., pause_reason: str | None = ..., reset_heartbeat: bool | None = ..., reset_activity: bool | None = ..., schedule_to_close_deadline: int | None = ...) -> None: ...
+    def __init__(self, scheduled_event_id: _Optional[int] = ..., scheduled_batch_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., queue: _Optional[str] = ..., scheduled_time: _Optional[int] = ..., attempt_scheduled_time: _Optional[int] = ..., first_started_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., retry_policy: _Optional[_Union[_message_pb2.RetryPolicy, _Mapping]] = ..., attempt: _Optional[int] = ..., request_id: _Optional[str] = ..., identity: _Optional[str] = ..., heartbeat_time: _Optional[int] = ..., heartbeat_details: _Optional[_Union[_message_pb2.Payloads, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_requested_event_id: _Optional[int] = ..., last_failure: _Optional[_Union[_message_pb2_1.Failure, _Mapping]] = ..., last_worker_identity: _Optional[str] = ..., retry_at: _Optional[int] = ..., dispatch_id: _Optional[int] = ..., stamp: _Optional[int] = ..., paused: _Optional[bool] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., use_workflow_build_id: _Optional[bool] = ..., worker_version: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., last_attempt_complete_time: _Optional[int] = ..., retry_interval: _Optional[int] = ..., worker_instance_key: _Optional[str] = ..., pause_time: _Optional[int] = ..., pause_identity: _Optional[str] = ..., pause_reason: _Optional[str] = ..., reset_heartbeat: _Optional[bool] = ..., reset_activity: _Optional[bool] = ..., schedule_to_close_deadline: _Optional[int] = ...) -> None: ...
 
 class Timer(_message.Message):
-    __slots__ = ("fire_at", "started_event_id", "timer_id")
+    __slots__ = ("timer_id", "started_event_id", "fire_at")
     TIMER_ID_FIELD_NUMBER: _ClassVar[int]
     STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     FIRE_AT_FIELD_NUMBER: _ClassVar[int]
     timer_id: str
     started_event_id: int
     fire_at: int
-    def __init__(self, timer_id: str | None = ..., started_event_id: int | None = ..., fire_at: int | None = ...) -> None: ...
+    def __init__(self, timer_id: _Optional[str] = ..., started_event_id: _Optional[int] = ..., fire_at: _Optional[int] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("event_id", "event_type")
+    __slots__ = ("event_type", "event_id")
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     event_type: int
     event_id: int
-    def __init__(self, event_type: int | None = ..., event_id: int | None = ...) -> None: ...
+    def __init__(self, event_type: _Optional[int] = ..., event_id: _Optional[int] = ...) -> None: ...
 
 class Pointer(_message.Message):
-    __slots__ = ("close_time", "start_request_id", "start_time", "status")
+    __slots__ = ("start_request_id", "status", "start_time", "close_time")
     START_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -262,10 +261,10 @@ class Pointer(_message.Message):
     status: int
     start_time: int
     close_time: int
-    def __init__(self, start_request_id: str | None = ..., status: int | None = ..., start_time: int | None = ..., close_time: int | None = ...) -> None: ...
+    def __init__(self, start_request_id: _Optional[str] = ..., status: _Optional[int] = ..., start_time: _Optional[int] = ..., close_time: _Optional[int] = ...) -> None: ...
 
 class TaskToken(_message.Message):
-    __slots__ = ("activity_id", "activity_type", "attempt", "namespace_id", "query_id", "query_queue", "run_id", "scheduled_event_id", "stamp", "started_event_id", "started_time", "version", "workflow_id")
+    __slots__ = ("version", "namespace_id", "workflow_id", "run_id", "scheduled_event_id", "started_event_id", "attempt", "activity_id", "activity_type", "stamp", "started_time", "query_id", "query_queue")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
@@ -292,10 +291,10 @@ class TaskToken(_message.Message):
     started_time: int
     query_id: str
     query_queue: str
-    def __init__(self, version: int | None = ..., namespace_id: str | None = ..., workflow_id: str | None = ..., run_id: str | None = ..., scheduled_event_id: int | None = ..., started_event_id: int | None = ..., attempt: int | None = ..., activity_id: str | None = ..., activity_type: str | None = ..., stamp: int | None = ..., started_time: int | None = ..., query_id: str | None = ..., query_queue: str | None = ...) -> None: ...
+    def __init__(self, version: _Optional[int] = ..., namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., stamp: _Optional[int] = ..., started_time: _Optional[int] = ..., query_id: _Optional[str] = ..., query_queue: _Optional[str] = ...) -> None: ...
 
 class HistoryToken(_message.Message):
-    __slots__ = ("first_event_id", "more", "next_event_id", "run_id", "running", "version")
+    __slots__ = ("version", "run_id", "first_event_id", "next_event_id", "running", "more")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     FIRST_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -308,10 +307,10 @@ class HistoryToken(_message.Message):
     next_event_id: int
     running: bool
     more: bytes
-    def __init__(self, version: int | None = ..., run_id: str | None = ..., first_event_id: int | None = ..., next_event_id: int | None = ..., running: bool | None = ..., more: bytes | None = ...) -> None: ...
+    def __init__(self, version: _Optional[int] = ..., run_id: _Optional[str] = ..., first_event_id: _Optional[int] = ..., next_event_id: _Optional[int] = ..., running: _Optional[bool] = ..., more: _Optional[bytes] = ...) -> None: ...
 
 class Waiting(_message.Message):
-    __slots__ = ("attempt", "expires_at", "kind", "namespace_id", "normal_queue", "priority", "queue", "run_id", "scheduled_event_id", "scheduled_time", "stamp", "workflow_id")
+    __slots__ = ("namespace_id", "workflow_id", "run_id", "scheduled_event_id", "attempt", "stamp", "kind", "queue", "normal_queue", "priority", "scheduled_time", "expires_at")
     NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -336,4 +335,74 @@ class Waiting(_message.Message):
     priority: _message_pb2.Priority
     scheduled_time: int
     expires_at: int
-    def __init__(self, namespace_id: str | None = ..., workflow_id: str | None = ..., run_id: str | None = ..., scheduled_event_id: int | None = ..., attempt: int | None = ..., stamp: int | None = ..., kind: int | None = ..., queue: str | None = ..., normal_queue: str | None = ..., priority: _message_pb2.Priority | _Mapping | None = ..., scheduled_time: int | None = ..., expires_at: int | None = ...) -> None: ...
+    def __init__(self, namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., stamp: _Optional[int] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., normal_queue: _Optional[str] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., scheduled_time: _Optional[int] = ..., expires_at: _Optional[int] = ...) -> None: ...
+
+class Child(_message.Message):
+    __slots__ = ("initiated_event_id", "started_event_id", "started", "namespace", "namespace_id", "workflow_id", "run_id", "workflow_type", "parent_close_policy", "request_id", "send_id")
+    INITIATED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_TYPE_FIELD_NUMBER: _ClassVar[int]
+    PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SEND_ID_FIELD_NUMBER: _ClassVar[int]
+    initiated_event_id: int
+    started_event_id: int
+    started: bool
+    namespace: str
+    namespace_id: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    parent_close_policy: int
+    request_id: str
+    send_id: int
+    def __init__(self, initiated_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., started: _Optional[bool] = ..., namespace: _Optional[str] = ..., namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., parent_close_policy: _Optional[int] = ..., request_id: _Optional[str] = ..., send_id: _Optional[int] = ...) -> None: ...
+
+class External(_message.Message):
+    __slots__ = ("initiated_event_id", "send_id", "request_id")
+    INITIATED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SEND_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    initiated_event_id: int
+    send_id: int
+    request_id: str
+    def __init__(self, initiated_event_id: _Optional[int] = ..., send_id: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class Outgoing(_message.Message):
+    __slots__ = ("kind", "source_namespace_id", "source_workflow_id", "source_run_id", "initiated_event_id", "request_id", "target_namespace_id", "target_workflow_id", "target_run_id", "first_run_id", "event", "source_namespace", "root", "priority", "parent_close_policy")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    INITIATED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    kind: int
+    source_namespace_id: str
+    source_workflow_id: str
+    source_run_id: str
+    initiated_event_id: int
+    request_id: str
+    target_namespace_id: str
+    target_workflow_id: str
+    target_run_id: str
+    first_run_id: str
+    event: _message_pb2_1_1.HistoryEvent
+    source_namespace: str
+    root: _message_pb2.WorkflowExecution
+    priority: _message_pb2.Priority
+    parent_close_policy: int
+    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ...) -> None: ...
