@@ -1,0 +1,85 @@
+"""The tables and statements that every SQL store shares, written once with `?` for each parameter."""
+
+from __future__ import annotations
+
+from drivers.sql.dialect import Table
+
+RUN = Table(
+    "run",
+    ("number",),
+    ("core", "wake_at"),
+    ("lease", "namespace_id", "workflow_id", "run_id"),
+)
+POINTER = Table("pointer", ("lease", "namespace_id", "workflow_id"), ("run_id", "data"))
+PENDING = Table("pending", ("run", "kind", "id"), ("data",))
+HISTORY = Table("history", ("run", "first"), ("last", "data"))
+TASK = Table("task", ("lease", "kind", "id"), ("data",))
+SEARCH = Table("search", ("run", "name", "position"), ("word", "whole", "fraction"))
+RECORD = Table("record", ("kind", "id"), ("version", "data"))
+VISIBLE = Table(
+    "visible",
+    ("run",),
+    (
+        *(
+            "workflow_type",
+            "task_queue",
+            "status",
+            "start_time",
+            "execution_time",
+            "close_time",
+            "closed",
+        ),
+        *(
+            "history_length",
+            "history_size_bytes",
+            "state_transition_count",
+            "parent_workflow_id",
+            "parent_run_id",
+        ),
+        *("root_workflow_id", "root_run_id", "memo", "attributes", "search"),
+    ),
+    ("namespace_id", "workflow_id", "run_id"),
+)
+OF_A_RUN = (
+    "pending",
+    "history",
+    "search",
+    "visible",
+)  # tables whose rows go when their run does
+NO_CLOSE = 2**63 - 1  # `visible.closed` of an open run: the newest of all
+
+LEASE_ACQUIRE = "UPDATE lease SET range_id = range_id + 1, owner = ? WHERE name = ?"
+LEASE_CREATE = "INSERT INTO lease (name, range_id, owner, runs) VALUES (?, 0, '', 0)"
+LEASE_RANGE = "SELECT range_id FROM lease WHERE name = ?"
+LEASE_RUNS = "UPDATE lease SET runs = ? WHERE number = ?"
+LEASES = "SELECT name, number, range_id, runs FROM lease WHERE "
+POINTERS = "SELECT lease, namespace_id, workflow_id, run_id, data FROM pointer WHERE "
+RUNS = "SELECT number, lease, namespace_id, workflow_id, run_id FROM run WHERE "
+
+_LEASE = "(SELECT number FROM lease WHERE name = ?)"
+_RUN = f"(SELECT number FROM run WHERE lease = {_LEASE} AND namespace_id = ? AND workflow_id = ? AND run_id = ?)"
+
+# One statement, so that core and pending rows are of one moment. Its parameters are the lease and the key, twice.
+LOAD = f"""
+SELECT 0, 0, '', core, wake_at FROM run WHERE number = {_RUN} AND core IS NOT NULL
+UNION ALL SELECT 1, kind, id, data, NULL FROM pending WHERE run = {_RUN}
+ORDER BY 1, 2, 3"""
+CURRENT = f"SELECT run_id, data FROM pointer WHERE lease = {_LEASE} AND namespace_id = ? AND workflow_id = ?"
+# Rows do not overlap, so the row that holds event `first` is the last one that does not begin after it.
+HISTORY_ROWS = f"""
+SELECT first, last, data FROM history WHERE run = {_RUN} AND first <= ? AND last >= ?
+AND first >= coalesce((SELECT max(first) FROM history WHERE run = {_RUN} AND first <= ?), ?)
+ORDER BY first LIMIT ?"""
+TASKS = f"SELECT kind, id, data FROM task WHERE lease = {_LEASE} AND (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?"
+TASKS_OF_KIND = f"SELECT kind, id, data FROM task WHERE lease = {_LEASE} AND kind = ? AND id > ? ORDER BY id LIMIT ?"
+WAKES = f"""
+SELECT wake_at, namespace_id, workflow_id, run_id FROM run
+WHERE lease = {_LEASE} AND wake_at >= ? AND (wake_at, namespace_id, workflow_id, run_id) > (?, ?, ?, ?)
+ORDER BY wake_at, namespace_id, workflow_id, run_id LIMIT ?"""
+
+RECORD_ONE = "SELECT kind, id, version, data FROM record WHERE kind = ? AND id = ?"
+RECORDS = "SELECT kind, id, version, data FROM record WHERE kind = ? AND id > ? ORDER BY id LIMIT ?"
+RECORD_DELETE = "DELETE FROM record WHERE kind = ? AND id = ?"
+MEMBER_DELETE = "DELETE FROM member WHERE id = ?"
+MEMBER_INSERT = "INSERT INTO member (id, data, expires_at) VALUES (?, ?, {now} + ?)"
+MEMBERS = "SELECT id, data FROM member WHERE expires_at > {now} ORDER BY id"
