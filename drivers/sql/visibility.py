@@ -1,6 +1,7 @@
 """Lists and counts of runs: the filter tree of drivers.base becomes one SQL condition.
 
-Logic has two values: a comparison with an absent value is false, whatever the operator, and `Not` of it is true. An attribute that
+Logic has two values: a comparison with an absent value is false, whatever the operator, and `Not` of it is true. SQL's NULL comes to
+the same: only `Not` could tell it from false, and it is written IS NOT TRUE. An attribute that
 is a list of keywords equals a value when one of them does, and differs from it (`!=`) when it has some and none does.
 """
 
@@ -126,10 +127,7 @@ def _one_of(field: str, values: Sequence[Value], negated: bool) -> Condition:
     if field in COLUMNS:
         _check(field, values)
         marks = ", ".join("?" * len(values))
-        return (
-            f"coalesce({COLUMNS[field]} {'NOT ' if negated else ''}IN ({marks}), 1 = 0)",
-            list(values),
-        )
+        return f"{COLUMNS[field]} {'NOT ' if negated else ''}IN ({marks})", list(values)
     compiled = [_value_test("=", value) for value in values]
     equal, parameters = _exists(
         field,
@@ -152,8 +150,7 @@ def _compare(field: str, op: str, value: Value) -> Condition:
     if field not in COLUMNS:
         return _exists(field, *_value_test(op, value))
     _check(field, (value,))
-    test, values = _test(COLUMNS[field], op, value)
-    return f"coalesce({test}, 1 = 0)", values
+    return _test(COLUMNS[field], op, value)
 
 
 def _check(field: str, values: Sequence[Value]) -> None:

@@ -16,8 +16,8 @@ from drivers.sql import statements as s
 from drivers.sql.changes import Changes, Lease, Row, Run
 from drivers.sql.dialect import Cursor, Dialect, Table
 
-# A statement's text depends on its number of rows, so few numbers occur and each text stays prepared.
-_ROWS = (128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+# A statement's text depends on its number of rows: few numbers occur, so that each text stays prepared.
+_ROWS = (128, 96, 64, 48, *range(32, 0, -1))
 
 
 class Writer:

@@ -29,7 +29,7 @@ CREATE TABLE pointer (
     run_id TEXT NOT NULL,
     data BLOB NOT NULL,
     PRIMARY KEY (lease, namespace_id, workflow_id)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE pending (
     run INTEGER NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE task (
     id INTEGER NOT NULL,
     data BLOB NOT NULL,
     PRIMARY KEY (lease, kind, id)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE visible (
     run INTEGER PRIMARY KEY,
@@ -92,7 +92,7 @@ CREATE TABLE search (
     whole INTEGER,
     fraction REAL,
     PRIMARY KEY (run, name, position)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE record (
     kind TEXT NOT NULL,
