@@ -70,13 +70,13 @@ def root(ctx: typer.Context, version: bool = typer.Option(False, "--version", "-
 
 def run(words: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; an error is one sentence on stderr and the code 1."""
-    from tctl.flags import SWITCHES
+    from tctl.flags import SHARED
 
     if "--disable-config-env" in words:
         for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
             del os.environ[name]
     try:
-        code = app(names_first(words, SWITCHES), standalone_mode=False, prog_name="tctl")
+        code = app(names_first(words, SHARED), standalone_mode=False, prog_name="tctl")
         return code if isinstance(code, int) else 0
     except typer.Abort:
         return _say("program interrupted")

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import typer
@@ -69,18 +69,19 @@ def options(kind: Any) -> dict[str, inspect.Parameter]:
     return found
 
 
-def names_first(words: Sequence[str], switches: Collection[str]) -> list[str]:
-    """Moves flags that stand before the names of commands behind them; `switches` are the flags without a value."""
+def names_first(words: Sequence[str], shared: Mapping[str, bool]) -> list[str]:
+    """Moves shared flags that stand before the names of commands behind them, as Go programs take them anywhere.
+    `shared` says of each such flag whether a value follows it."""
     names: list[str] = []
     flags: list[str] = []
     rest = list(words)
-    while rest and len(names) < 3:
+    while rest and (rest[0].partition("=")[0] in shared or not rest[0].startswith("-")):
         word = rest.pop(0)
         if not word.startswith("-"):
             names.append(word)
             continue
         flags.append(word)
-        if rest and "=" not in word and word not in switches and word not in ("--help", "-h", "--"):
+        if shared.get(word) and rest:
             flags.append(rest.pop(0))
     return [*names, *flags, *rest]
 

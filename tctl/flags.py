@@ -11,7 +11,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -62,6 +62,18 @@ def json_pairs(items: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def one_of(*accepted: str) -> Callable[[str], str]:
+    """A parser for one item of a list: an accepted word in any case. Raises a sentence about the flag."""
+
+    def parse(text: str) -> str:
+        found = [word for word in accepted if word.lower() == text.lower()]
+        if not found:
+            raise typer.BadParameter(f"invalid value: {text}, allowed values are: {', '.join(accepted)}")
+        return found[0]
+
+    return parse
+
+
 def option(*names: str, **attrs: Any) -> Any:
     """An option for `Annotated`; `span=True` makes it a duration."""
     if attrs.pop("span", False):
@@ -91,7 +103,7 @@ class Common:
     log_level: Annotated[
         LogLevel | None, _common("--log-level", help="Least level that is logged; 'warn' for start-dev, else 'never'.")
     ] = None
-    log_format: Annotated[Literal["text", "json"], _common("--log-format", help="Format of the log.")] = "text"
+    log_format: Annotated[Literal["text", "json"] | None, _common("--log-format", help="Format of the log.")] = None
     command_timeout: Annotated[
         timedelta | None,
         _common("--command-timeout", span=True, help="Longest time the command may take."),
@@ -254,8 +266,12 @@ class Input:
     input_base64: Annotated[bool, option("--input-base64", help="Arguments are written in base64.")] = False
 
 
-SWITCHES = frozenset(
-    "--" + name.replace("_", "-")
-    for name, each in {**options(Common), **options(Connection)}.items()
-    if get_args(each.annotation)[0] in (bool, bool | None)
-)
+def _shared() -> Iterator[tuple[str, bool]]:
+    for each in {**options(Common), **options(Connection)}.values():
+        kind, info = get_args(each.annotation)
+        for name in (info.default, *info.param_decls):
+            yield from ((part, kind not in (bool, bool | None)) for part in str(name).split("/"))
+
+
+SHARED = dict(_shared())
+"""The flags above as they are typed, and whether a value follows."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -149,6 +150,8 @@ def to_json(value: Any, shorthand: bool) -> Any:
         return {key: to_json(item, shorthand) for key, item in value.items()}
     if isinstance(value, list):
         return [to_json(item, shorthand) for item in value]
+    if isinstance(value, float):
+        return _number(value)
     if not isinstance(value, Message):
         return value
     kind = value.DESCRIPTOR.full_name
@@ -202,10 +205,17 @@ def _scalar(field: FieldDescriptor, value: Any, shorthand: bool) -> Any:
     if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return known.name if known else value
-    if field.type == FieldDescriptor.TYPE_FLOAT:
-        return float(f"{value:.7g}")
+    if isinstance(value, float):
+        return _number(float(f"{value:.7g}") if field.type == FieldDescriptor.TYPE_FLOAT else value)
     wide = field.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
     return str(value) if wide else value
+
+
+def _number(value: float) -> float | int | str:
+    """As protobuf's JSON has it: 3 and not 3.0, and words for what JSON cannot write."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+    return int(value) if value.is_integer() else value
 
 
 def enum_text(wrapper: Any, number: int) -> str:
