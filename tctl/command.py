@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 F = TypeVar("F", bound=Callable[..., None])
+SETTINGS = {"help_option_names": ["--help", "-h"]}
 
 
 class CommandError(Exception):
@@ -25,7 +26,7 @@ class CommandError(Exception):
 
 def group(help: str) -> typer.Typer:
     """An empty group of commands."""
-    return typer.Typer(help=help, add_completion=False, no_args_is_help=False, rich_markup_mode="rich")
+    return typer.Typer(help=help, add_completion=False, context_settings=SETTINGS)
 
 
 def command(app: typer.Typer, name: str, **attrs: Any) -> Callable[[F], F]:
@@ -46,12 +47,13 @@ def command(app: typer.Typer, name: str, **attrs: Any) -> Callable[[F], F]:
 
         run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
         run.__annotations__ = {key: each.annotation for key, each in own.items()}
-        app.command(name, cls=Command, **attrs)(run)
+        app.command(name, cls=Command, context_settings=SETTINGS, **attrs)(run)
         return function
 
     return register
 
 
+@functools.cache
 def options(kind: Any) -> dict[str, inspect.Parameter]:
     """Every option in a set and in the sets inside it, by name."""
     found: dict[str, inspect.Parameter] = {}
