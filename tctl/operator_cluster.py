@@ -58,7 +58,7 @@ def describe(
         ("ClusterName", found.cluster_name),
         ("PersistenceStore", found.persistence_store),
         ("VisibilityStore", found.visibility_store),
-        ("HistoryShardCount", found.history_shard_count),
+        ("HistoryShardCount", str(found.history_shard_count)),
         ("VersionInfo", found.version_info if found.HasField("version_info") else None),
     ]
     shown = row if detail else row[:3]

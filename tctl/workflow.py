@@ -124,7 +124,7 @@ def _request(call: Call, how: Start, given: Input) -> StartWorkflowExecutionRequ
     """The request, with the defaults of the Go SDK's client: unless told to fail, a running execution is used."""
     import uuid
 
-    from temporalio.api.common.v1 import Memo, Priority, SearchAttributes, WorkflowType
+    from temporalio.api.common.v1 import Header, Memo, Priority, SearchAttributes, WorkflowType
     from temporalio.api.enums.v1 import TaskQueueKind
     from temporalio.api.taskqueue.v1 import TaskQueue
     from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
@@ -140,11 +140,12 @@ def _request(call: Call, how: Start, given: Input) -> StartWorkflowExecutionRequ
         identity=call.client.identity,
         request_id=str(uuid.uuid4()),
         cron_schedule=how.cron,
-        header=payloads.header(how.headers),
-        priority=Priority(
-            priority_key=how.priority_key, fairness_key=how.fairness_key, fairness_weight=how.fairness_weight
-        ),
+        header=payloads.header(how.headers) or Header(),
     )
+    if how.priority_key or how.fairness_key or how.fairness_weight:
+        request.priority.CopyFrom(
+            Priority(priority_key=how.priority_key, fairness_key=how.fairness_key, fairness_weight=how.fairness_weight)
+        )
     if how.memo:
         request.memo.CopyFrom(Memo(fields=payloads.fields(how.memo, "invalid memo values")))
     if how.search_attribute:

@@ -25,24 +25,18 @@ def describe(
     raw: Annotated[bool, option("--raw", help="Print the answer of the server as it is.")] = False,
 ) -> None:
     """Show what is known of an execution."""
-    from temporalio.api.common.v1 import WorkflowExecution
     from temporalio.api.enums.v1 import WorkflowExecutionStatus
-    from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 
     from tctl import history
 
-    client = call.client
-    request = DescribeWorkflowExecutionRequest(
-        namespace=client.namespace, execution=WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
-    )
-    found = client.ask(client.workflow.DescribeWorkflowExecution, request, "failed describing workflow")
+    found = _asked(call, run)
     if reset_points:
         _reset_points(call.printer, found)
         return
     info, event = found.workflow_execution_info, None
     if info.status != WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING:
         closed = Run(workflow_id=info.execution.workflow_id, run_id=info.execution.run_id)
-        event = history.closing(client, closed, follow=False)
+        event = history.closing(call.client, closed, follow=False)
     if call.printer.json:
         call.printer.data(_with_ending(call.printer, found, event))
         return
@@ -55,7 +49,18 @@ def describe(
     history.result_card(call.printer, event, took)
 
 
+def _asked(call: Call, run: Run) -> DescribeWorkflowExecutionResponse:
+    from temporalio.api.common.v1 import WorkflowExecution
+    from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+
+    execution = WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
+    request = DescribeWorkflowExecutionRequest(namespace=call.client.namespace, execution=execution)
+    return call.client.ask(call.client.workflow.DescribeWorkflowExecution, request, "failed describing workflow")
+
+
 def _with_ending(printer: Printer, found: DescribeWorkflowExecutionResponse, event: HistoryEvent | None) -> Any:
+    import json
+
     from tctl import history
     from tctl.render import to_json
 
@@ -63,7 +68,8 @@ def _with_ending(printer: Printer, found: DescribeWorkflowExecutionResponse, eve
         return found
     ending = history.ending(event)
     del ending["status"]
-    return dict(sorted((to_json(found, printer.shorthand) | ending).items()))
+    told = json.loads(json.dumps(to_json(found, printer.shorthand), sort_keys=True))  # in the official CLI's order
+    return dict(sorted((told | ending).items()))
 
 
 def _reset_points(printer: Printer, found: DescribeWorkflowExecutionResponse) -> None:
@@ -277,7 +283,8 @@ def result(call: Call, run: Run) -> None:
     from tctl import history
 
     event = history.closing(call.client, run)
-    ids = {"workflowId": run.workflow_id, "runId": run.run_id, "namespace": call.client.namespace}
+    run_id = run.run_id or _asked(call, run).workflow_execution_info.execution.run_id
+    ids = {"workflowId": run.workflow_id, "runId": run_id, "namespace": call.client.namespace}
     call.printer.data(ids | history.ending(event))
     history.finish(call.printer, event)
 
