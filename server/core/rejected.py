@@ -3,7 +3,8 @@
     Rejected
     ├── InvalidArgument            ├── AlreadyStarted       WorkflowExecutionAlreadyStartedFailure
     ├── NotFound                   ├── AlreadyExists        ├── NamespaceAlreadyExists
-    │   └── NamespaceNotFound      ├── FailedPrecondition   ├── QueryFailed
+    │   ├── Missing                ├── FailedPrecondition   ├── QueryFailed
+    │   └── NamespaceNotFound      │                        │
     ├── ResourceExhausted          ├── WorkflowNotReady     ├── CancellationAlreadyRequested
     ├── PermissionDenied           ├── Aborted              ├── Unavailable
     ├── Unimplemented              ├── DeadlineExceeded     └── Internal
@@ -36,6 +37,22 @@ class InvalidArgument(Rejected):
 
 class NotFound(Rejected):
     """The workflow, task or other thing named does not exist (any more)."""
+
+
+class Missing(NotFound):
+    """There is no such workflow, or no such run of it: the official sentences name which."""
+
+    @classmethod
+    def run(cls, workflow_id: str, run_id: str) -> Missing:
+        """The run does not exist (common/persistence/execution_manager.go)."""
+        return cls(
+            f'workflow execution not found for workflow ID "{workflow_id}" and run ID "{run_id}"'
+        )
+
+    @classmethod
+    def workflow(cls, workflow_id: str) -> Missing:
+        """The workflow id has no run."""
+        return cls(f"workflow not found for ID: {workflow_id}")
 
 
 class NamespaceNotFound(NotFound):

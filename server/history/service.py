@@ -1,0 +1,10 @@
+"""The Engine: the face of history to frontend and matching, one object for all shards of the process."""
+
+from __future__ import annotations
+
+from server.history.workers import Workers
+from server.history.workflows import Workflows
+
+
+class Engine(Workflows, Workers):
+    """`start` it in the event loop, `close` it when nothing asks any more. Implements server.faces.History."""

@@ -1,0 +1,541 @@
+"""A Shard is the only writer of its workflows: it decides in memory, hands what was decided to the committer, and answers after the commit.
+
+Between finding a state and handing over the rows nothing is awaited, so decisions of one run never interleave. What cannot be committed
+takes everything along that was built on it: the states are dropped and loaded again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from drivers.base import (
+    Batch,
+    Conflict,
+    Execution,
+    Fault,
+    Fenced,
+    Refused,
+    RunKey,
+    SetCurrent,
+    Store,
+    Unknown,
+    Wake,
+)
+from drivers.base import Unavailable as Down
+from server.core import tables
+from server.core.limits import SECOND
+from server.core.outcome import Namespace, row_kind
+from server.core.rejected import (
+    Discard,
+    Internal,
+    InvalidArgument,
+    Missing,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
+from server.core.state import Key, State
+from server.core.state_pb2 import Waiting
+from server.core.step import Step
+from server.environment import Environment
+from server.faces import Matching, Namespaces, Task
+from server.history.cache import Cache, Run, Workflow
+from server.history.clockwork import Clockwork
+from server.history.committer import Commit, Committer
+from server.history.turn import Turn
+
+TRIES_MAX = (
+    4  # of a decision whose commit found something else in the store than expected
+)
+TASKS_PAGE = 1000
+FIRST_ID_BITS = 32  # ids that one acquisition of the lease can give out
+RETRY_AFTER = SECOND
+LOST = "the change could not be committed, try again"
+TOO_BIG = "the change is larger than the store can take"
+
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What all shards of a process share."""
+
+    store: Store
+    environment: Environment
+    committer: Committer
+    matching: Matching
+    namespaces: Namespaces
+
+
+class Ids:
+    """Names for one acquisition of the lease: every number is higher than any given under an earlier one."""
+
+    def __init__(self, environment: Environment, range_id: int) -> None:
+        self._last = self.first = range_id << FIRST_ID_BITS
+        self.run_id = environment.run_id
+        self.random = environment.random
+
+    def task_id(self) -> int:
+        self._last += 1
+        return self._last
+
+
+class _NotDue(Rejected):
+    """Nothing is to be done for this run now."""
+
+
+class _Expired(Rejected):
+    """The run is closed and its retention is over."""
+
+
+class Shard:
+    """Runs decisions on the workflows of one lease."""
+
+    def __init__(self, number: int, parts: Parts, cache: Cache) -> None:
+        self.number = number
+        self.parts = parts
+        self.cache = cache
+        self.lease = f"shard/{number}"
+        self.clockwork = Clockwork(parts.environment, self._wakes, self._wake)
+        self._range_id = 0
+        self._ids = Ids(parts.environment, 0)
+        self._ready = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Takes the lease; then it serves, while in the background timers and waiting tasks are read. Raises Fault."""
+        self._range_id = await self.parts.environment.writing(
+            self.parts.store.acquire, self.lease, "server"
+        )
+        self._ids = Ids(self.parts.environment, self._range_id)
+        self._ready.set()
+        self.clockwork.start()
+        self.spawn(self._offer_waiting(self._ids.first))
+
+    async def close(self) -> None:
+        """Starts nothing any more. The committer may still be finishing."""
+        self._closed = True
+        await self.clockwork.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def spawn(self, work: object) -> None:
+        """Runs a coroutine beside; it is cancelled when the shard closes."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # Decisions -------------------------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        namespace: Namespace,
+        workflow_id: str,
+        run_id: str,
+        decide: Callable[[Step], R],
+        after: Callable[[Run], None] | None = None,
+    ) -> R:
+        """Decides on a run ("": the current one), and returns the reply once it is durable; `after` is called just before, unless the
+        decision was replaced. Raises Rejected: what the decision raised or replied, Missing, Unavailable."""
+        for _ in range(TRIES_MAX):
+            workflow, run = await self.find(namespace.id, workflow_id, run_id)
+            step = self._step(run, namespace)
+            try:
+                reply = decide(step)
+            except Rejected:
+                await self._undisturbed(workflow)
+                raise
+            except Discard as discard:
+                run.spoil()
+                run_id, decide, after = run.key.run_id, discard.instead, None  # type: ignore[assignment]
+                continue
+            except Exception as error:
+                raise self._broken(workflow, error) from error
+            if await self._durable(self._conclude(workflow, [step], after)):
+                return _answered(reply)
+        raise Unavailable(LOST)
+
+    async def begin(
+        self,
+        namespace: Namespace,
+        workflow_id: str,
+        decide: Callable[[Step | None, Step], R],
+        *,
+        likely: bool = False,
+    ) -> R:
+        """Decides with the current run, if there is one, and a run that does not exist yet. Unless a current run is `likely`, none is looked
+        for when none is in memory: the commit finds out. Raises Rejected."""
+        for _ in range(TRIES_MAX):
+            workflow, run = await self._find_current(namespace.id, workflow_id, likely)
+            new = self._unborn(workflow, namespace)
+            step = self._step(run, namespace) if run else None
+            try:
+                reply = decide(step, new)
+            except Rejected:
+                await self._undisturbed(workflow)
+                raise
+            except Exception as error:
+                raise self._broken(workflow, error) from error
+            steps = [
+                each for each in (step, new) if each is not None and _changed(each)
+            ]
+            if not steps:
+                await self._undisturbed(workflow)
+                return _answered(reply)
+            if await self._durable(self._conclude(workflow, steps)):
+                return _answered(reply)
+            likely = True
+        raise Unavailable(LOST)
+
+    async def look(
+        self, namespace_id: str, workflow_id: str, run_id: str, view: Callable[[Run], R]
+    ) -> R:
+        """What `view` makes of a run that it must not change, once everything that it may have seen is durable. Raises Rejected."""
+        workflow, run = await self.find(namespace_id, workflow_id, run_id)
+        seen = view(run)
+        await self._undisturbed(workflow)
+        return seen
+
+    async def remove(self, namespace_id: str, workflow_id: str, run_id: str) -> None:
+        """Deletes a run with its history and its place in lists. Raises Rejected."""
+        while True:
+            workflow, run = await self.find(namespace_id, workflow_id, run_id)
+            if workflow.underway is not None:
+                await self._undisturbed(workflow)
+            elif workflow.current is None:
+                await self._load(workflow, "")
+            else:
+                break
+        batch = Batch(
+            self.lease,
+            0,
+            executions=[Execution(RunKey(*run.key), None, None, run.wake_at)],
+        )
+        if workflow.current == run.key.run_id:
+            batch.current.append(
+                SetCurrent(namespace_id, workflow_id, run.key.run_id, None)
+            )
+            workflow.current = ""
+        del workflow.runs[run.key.run_id]
+        run.spoil()
+        commit = self._commit_of(workflow)
+        commit.add(batch)
+        commit.effects.append(partial(self._removed, run))
+        if not await self._durable(commit):
+            raise Unavailable(LOST)
+
+    def cached(self, key: Key) -> Run:
+        """The run that a decision is just being made on."""
+        return self.cache.get(key.namespace_id, key.workflow_id).runs[key.run_id]
+
+    def forget(self, task: Task) -> None:
+        """Deletes the row of a moot task, some time."""
+        workflow = self.cache.get(task.key.namespace_id, task.key.workflow_id)
+        row = row_kind(task.kind, task.namespace_id, task.queue)
+        self._commit_of(workflow).batch.tasks_done.append((row, task.id))
+
+    def _step(self, run: Run, namespace: Namespace) -> Step:
+        assert run.state is not None
+        return Step(run.state, self.parts.environment.now(), namespace, self._ids)
+
+    def _unborn(self, workflow: Workflow, namespace: Namespace) -> Step:
+        state = State(Key(*workflow.id, self._ids.run_id()))
+        return Step(state, self.parts.environment.now(), namespace, self._ids)
+
+    def _conclude(
+        self,
+        workflow: Workflow,
+        steps: list[Step],
+        after: Callable[[Run], None] | None = None,
+    ) -> Commit:
+        """Everything that follows from the decision, and its rows into the workflow's open commit."""
+        turn = Turn(self, workflow, steps, after)
+        try:
+            turn.settle()
+            rows = turn.rows()
+        except Exception as error:
+            turn.release(Down())
+            raise self._broken(workflow, error) from error
+        commit = self._commit_of(workflow)
+        commit.add(rows)
+        commit.decisions += 1
+        commit.effects.append(turn.release)
+        return commit
+
+    def _commit_of(self, workflow: Workflow) -> Commit:
+        """The commit that takes what is decided for this workflow now."""
+        commit = workflow.open
+        if commit is not None and commit.sent:
+            workflow.sent, commit = commit, None
+        if commit is None:
+            commit = workflow.open = Commit(
+                Batch(self.lease, self._range_id), partial(self._ended, workflow)
+            )
+            self.parts.committer.submit(commit)
+        return commit
+
+    async def _durable(self, commit: Commit) -> bool:
+        """True once it is; False when the store holds something else than was assumed, so that one can decide again. Raises Rejected."""
+        try:
+            await commit.durable()
+        except Conflict:
+            return False
+        except Refused as refused:
+            if commit.decisions == 1:
+                raise InvalidArgument(str(refused) or TOO_BIG) from refused
+            return False
+        except Fault as fault:
+            raise Unavailable(LOST) from fault
+        return True
+
+    async def _undisturbed(self, workflow: Workflow) -> None:
+        """Returns when everything decided so far is durable. Raises Unavailable."""
+        if workflow.underway is not None:
+            try:
+                await workflow.underway.durable()
+            except Fault as fault:
+                raise Unavailable(LOST) from fault
+
+    def _broken(self, workflow: Workflow, error: Exception) -> Internal:
+        """A bug: what it has done to the states must not be seen."""
+        log.error("a decision on workflow %s failed", workflow.id[1], exc_info=error)
+        workflow.spoil()
+        return Internal("the server could not carry out this request")
+
+    # After the commit --------------------------------------------------------------------------------------------------------------
+
+    def _ended(self, workflow: Workflow, commit: Commit, fault: Fault | None) -> None:
+        """Told of every commit before its effects are released."""
+        if workflow.open is commit:
+            workflow.open = None
+        else:
+            workflow.sent = None
+        if fault is None:
+            workflow.prune()
+            self.cache.weigh(workflow)
+            return
+        log.warning(
+            "a change of workflow %s was not committed: %r", workflow.id[1], fault
+        )
+        workflow.spoil()
+        if workflow.open is not None:
+            workflow.open.finish(
+                Conflict() if isinstance(fault, Conflict | Refused) else Down()
+            )
+        if isinstance(fault, Unknown | Fenced):
+            self._recover()
+
+    def _removed(self, run: Run, fault: Fault | None) -> None:
+        run.told()
+        run.unblock()
+        if fault is None:
+            self.clockwork.note(RunKey(*run.key), None)
+
+    def _recover(self) -> None:
+        """Nobody knows what the store holds: nothing is believed until a new lease stops every write under way."""
+        if not self._ready.is_set() or self._closed:
+            return
+        self._ready.clear()
+        for workflow in self.cache.all():
+            workflow.spoil()
+            for commit in (workflow.open, workflow.sent):
+                if commit is not None:
+                    commit.finish(Down())
+        self.spawn(self._start_again())
+
+    async def _start_again(self) -> None:
+        while not self._closed:
+            try:
+                return await self.start()
+            except Fault as fault:
+                log.warning("the lease %s could not be taken: %r", self.lease, fault)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        over = asyncio.Event()
+        self.parts.environment.call_at(
+            self.parts.environment.now() + RETRY_AFTER, over.set
+        )
+        await over.wait()
+
+    # Timers and waiting tasks ------------------------------------------------------------------------------------------------------
+
+    async def _wakes(self, after: Wake | None, limit: int) -> list[Wake]:
+        return await self.read(self.parts.store.wakes, self.lease, after, limit)
+
+    async def _wake(self, key: RunKey) -> None:
+        """Does what is due for the run."""
+        try:
+            namespace = self.parts.namespaces.by_id(key.namespace_id)
+            await self.run(namespace, key.workflow_id, key.run_id, _due)
+        except _Expired:
+            await self.remove(*key)
+        except _NotDue:
+            _, run = await self.find(*key)
+            self.clockwork.note(key, run.wake_at)
+        except NotFound:
+            log.debug("run %s is gone", key.run_id)
+
+    async def _offer_waiting(self, before: int) -> None:
+        """Offers every task that waited when the lease was taken."""
+        after = ("", 0)
+        while True:
+            try:
+                rows = await self.read(
+                    self.parts.store.tasks, self.lease, None, after, TASKS_PAGE
+                )
+            except Unavailable:
+                await self._pause()
+                continue
+            for row in rows:
+                if row.id < before:
+                    self.parts.matching.offer(self._task(row.id, row.data))
+            if len(rows) < TASKS_PAGE:
+                return
+            after = (rows[-1].kind, rows[-1].id)
+
+    async def backlog(self, kind: str, after: int, limit: int) -> list[Task]:
+        """Up to `limit` tasks of a row kind that wait, with ids above `after`. Raises Unavailable."""
+        rows = await self.read(
+            self.parts.store.tasks, self.lease, kind, (kind, after), limit
+        )
+        return [self._task(row.id, row.data) for row in rows]
+
+    def _task(self, id: int, data: bytes) -> Task:
+        row = Waiting.FromString(data)
+        key = Key(row.namespace_id, row.workflow_id, row.run_id)
+        return Task(
+            row.kind,
+            row.namespace_id,
+            row.queue,
+            row.normal_queue,
+            key,
+            row.scheduled_event_id,
+            row.attempt,
+            row.stamp,
+            self.number,
+            id,
+            row.scheduled_time,
+            row.expires_at,
+            row.priority if row.HasField("priority") else None,
+        )
+
+    # Loading -------------------------------------------------------------------------------------------------------------------------
+
+    async def read(self, fn: Callable[..., R], *args: object) -> R:
+        """A read of the store. Raises Unavailable."""
+        try:
+            return await self.parts.environment.blocking(fn, *args)
+        except Fault as fault:
+            msg = "the store could not be read, try again"
+            raise Unavailable(msg) from fault
+
+    async def find(
+        self, namespace_id: str, workflow_id: str, run_id: str
+    ) -> tuple[Workflow, Run]:
+        """The run ("": the current one) with its state loaded. Raises Missing, Unavailable."""
+        while True:
+            if not self._ready.is_set():
+                await self._ready.wait()
+            workflow = self.cache.get(namespace_id, workflow_id)
+            wanted = run_id or workflow.current
+            if wanted:
+                run = workflow.runs.get(wanted)
+                if run is not None and run.state is not None:
+                    return workflow, run
+            elif wanted is not None:
+                await self._undisturbed(workflow)
+                raise Missing.workflow(workflow_id)
+            await self._load(workflow, run_id)
+
+    async def _find_current(
+        self, namespace_id: str, workflow_id: str, likely: bool
+    ) -> tuple[Workflow, Run | None]:
+        """The workflow, and its current run if there is one."""
+        while True:
+            if not self._ready.is_set():
+                await self._ready.wait()
+            workflow = self.cache.get(namespace_id, workflow_id)
+            if workflow.loading is None:
+                if not workflow.current and (
+                    workflow.current is not None or not likely
+                ):
+                    return workflow, None
+                run = workflow.runs.get(workflow.current or "")
+                if run is not None and run.state is not None:
+                    return workflow, run
+            await self._load(workflow, "")
+
+    async def _load(self, workflow: Workflow, run_id: str) -> None:
+        """Reads where the workflow id points ("") and the state of the run, one reader at a time, after what is under way. Returns without
+        result when something came between: look again. Raises Missing, Unavailable."""
+        if workflow.loading is not None:
+            await asyncio.wait([workflow.loading])
+            return
+        workflow.loading = asyncio.get_running_loop().create_future()
+        try:
+            if workflow.underway is not None:
+                await self._undisturbed(workflow)
+            elif not run_id and workflow.current is None:
+                await self._load_current(workflow)
+            elif wanted := run_id or workflow.current:
+                await self._load_run(workflow, wanted)
+        finally:
+            workflow.loading.set_result(None)
+            workflow.loading = None
+            self.cache.weigh(workflow)
+
+    async def _load_current(self, workflow: Workflow) -> None:
+        epoch = self._range_id
+        current = await self.read(self.parts.store.current, self.lease, *workflow.id)
+        if epoch == self._range_id and workflow.current is None:
+            workflow.current = current.run_id if current else ""
+
+    async def _load_run(self, workflow: Workflow, run_id: str) -> None:
+        epoch, key = self._range_id, Key(*workflow.id, run_id)
+        loaded = await self.read(self.parts.store.load, self.lease, RunKey(*key))
+        if epoch != self._range_id or not self._ready.is_set():
+            return
+        if loaded is None:
+            raise Missing.run(key.workflow_id, run_id)
+        run = workflow.runs.setdefault(run_id, Run(key))
+        run.state, run.wake_at = (
+            State.load(key, loaded.core, loaded.pending),
+            loaded.wake_at,
+        )
+
+
+def _answered(reply: R) -> R:
+    """A Rejected that is a reply is raised, now that what it tells of is durable."""
+    if isinstance(reply, Rejected):
+        raise reply
+    return reply
+
+
+def _changed(step: Step) -> bool:
+    """The decision has written something."""
+    state = step.state
+    tables_touched = (
+        state.activities.touched or state.timers.touched or state.requests.touched
+    )
+    unsaved = len(state.buffered) > len(state.buffered_saved)
+    return bool(
+        step.events or step.dispatches or step.lapsed or tables_touched or unsaved
+    )
+
+
+def _due(step: Step) -> None:
+    at = tables.next_wake(step.state)
+    if at is None or at > step.now:
+        raise _NotDue("")
+    if not step.state.running:
+        raise _Expired("")
+    tables.wake(step)

@@ -1,0 +1,186 @@
+"""What workers answer to their tasks: each method is named for its RPC. A task token names the run, the task and the attempt; one that is not
+of the task that is started now is the official NotFound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from temporalio.api.workflowservice.v1 import (
+    RecordActivityTaskHeartbeatByIdRequest,
+    RecordActivityTaskHeartbeatByIdResponse,
+    RecordActivityTaskHeartbeatRequest,
+    RecordActivityTaskHeartbeatResponse,
+    ResetStickyTaskQueueRequest,
+    ResetStickyTaskQueueResponse,
+    RespondActivityTaskCanceledByIdRequest,
+    RespondActivityTaskCanceledByIdResponse,
+    RespondActivityTaskCanceledRequest,
+    RespondActivityTaskCanceledResponse,
+    RespondActivityTaskCompletedByIdRequest,
+    RespondActivityTaskCompletedByIdResponse,
+    RespondActivityTaskCompletedRequest,
+    RespondActivityTaskCompletedResponse,
+    RespondActivityTaskFailedByIdRequest,
+    RespondActivityTaskFailedByIdResponse,
+    RespondActivityTaskFailedRequest,
+    RespondActivityTaskFailedResponse,
+    RespondQueryTaskCompletedRequest,
+    RespondQueryTaskCompletedResponse,
+    RespondWorkflowTaskCompletedRequest,
+    RespondWorkflowTaskCompletedResponse,
+    RespondWorkflowTaskFailedRequest,
+    RespondWorkflowTaskFailedResponse,
+)
+
+from server import tokens
+from server.core.outcome import WORKFLOW_TASK, Namespace, Poll
+from server.core.rejected import InvalidArgument, NotFound, Rejected
+from server.core.settle import settle
+from server.core.state_pb2 import TaskToken
+from server.core.step import Step
+from server.core.workflow import activities, completion, tasks
+from server.history import queries, reader
+from server.history.cache import Run
+from server.history.shard import Shard
+from server.history.shards import Shards
+
+FOREIGN = "Operation requested with a token from a different namespace."
+
+R = TypeVar("R")
+
+
+class Workers(Shards):
+    """The RPCs of workers. All raise Rejected."""
+
+    async def respond_workflow_task_completed(
+        self, namespace: Namespace, request: RespondWorkflowTaskCompletedRequest
+    ) -> bytes:
+        """An encoded response; with the next workflow task, started, when the worker asks for it and there is one at once."""
+        token = _token(namespace, request.task_token)
+        shard = self.of(namespace.id, token.workflow_id)
+        inline: list[reader.Started] = []
+
+        def decide(step: Step) -> RespondWorkflowTaskCompletedResponse | Rejected:
+            inline.clear()
+            reply = completion.complete_workflow_task(step, token, request)
+            if request.return_new_workflow_task and not isinstance(reply, Rejected):
+                inline.extend(_start_inline(shard, step, request.identity))
+            return reply
+
+        def after(run: Run) -> None:
+            queries.answered(run, request.query_results)
+
+        reply = await shard.run(namespace, token.workflow_id, token.run_id, decide, after)
+        assert isinstance(reply, RespondWorkflowTaskCompletedResponse)
+        if not inline:
+            return reply.SerializeToString()
+        data = reader.at_hand(inline[0]) or await reader.fetched(shard, inline[0])
+        return reader.joined(reply, "workflow_task", data)
+
+    async def respond_workflow_task_failed(
+        self, namespace: Namespace, request: RespondWorkflowTaskFailedRequest
+    ) -> RespondWorkflowTaskFailedResponse:
+        token = _token(namespace, request.task_token)
+        return await self._on(namespace, token, lambda step: completion.fail_workflow_task(step, token, request))
+
+    async def respond_query_task_completed(
+        self, namespace: Namespace, request: RespondQueryTaskCompletedRequest
+    ) -> RespondQueryTaskCompletedResponse:
+        _token(namespace, request.task_token)
+        self._queries.respond_query_task_completed(request)
+        return RespondQueryTaskCompletedResponse()
+
+    async def reset_sticky_task_queue(
+        self, namespace: Namespace, request: ResetStickyTaskQueueRequest
+    ) -> ResetStickyTaskQueueResponse:
+        at = request.execution
+
+        def decide(step: Step) -> ResetStickyTaskQueueResponse:
+            if not step.state.running:
+                msg = "workflow execution already completed"
+                raise NotFound(msg)
+            tasks.reset_sticky(step)
+            return ResetStickyTaskQueueResponse()
+
+        return await self.run(namespace, at.workflow_id, at.run_id, decide)
+
+    async def respond_activity_task_completed(
+        self, namespace: Namespace, request: RespondActivityTaskCompletedRequest
+    ) -> RespondActivityTaskCompletedResponse:
+        token = _token(namespace, request.task_token)
+        await self._on(namespace, token, lambda step: activities.complete_activity(step, token, request))
+        return RespondActivityTaskCompletedResponse()
+
+    async def respond_activity_task_completed_by_id(
+        self, namespace: Namespace, request: RespondActivityTaskCompletedByIdRequest
+    ) -> RespondActivityTaskCompletedByIdResponse:
+        token = _token_by_id(namespace, request)
+        await self._on(namespace, token, lambda step: activities.complete_activity(step, token, request))
+        return RespondActivityTaskCompletedByIdResponse()
+
+    async def respond_activity_task_failed(
+        self, namespace: Namespace, request: RespondActivityTaskFailedRequest
+    ) -> RespondActivityTaskFailedResponse:
+        token = _token(namespace, request.task_token)
+        await self._on(namespace, token, lambda step: activities.fail_activity(step, token, request))
+        return RespondActivityTaskFailedResponse()
+
+    async def respond_activity_task_failed_by_id(
+        self, namespace: Namespace, request: RespondActivityTaskFailedByIdRequest
+    ) -> RespondActivityTaskFailedByIdResponse:
+        token = _token_by_id(namespace, request)
+        await self._on(namespace, token, lambda step: activities.fail_activity(step, token, request))
+        return RespondActivityTaskFailedByIdResponse()
+
+    async def respond_activity_task_canceled(
+        self, namespace: Namespace, request: RespondActivityTaskCanceledRequest
+    ) -> RespondActivityTaskCanceledResponse:
+        token = _token(namespace, request.task_token)
+        await self._on(namespace, token, lambda step: activities.cancel_activity(step, token, request))
+        return RespondActivityTaskCanceledResponse()
+
+    async def respond_activity_task_canceled_by_id(
+        self, namespace: Namespace, request: RespondActivityTaskCanceledByIdRequest
+    ) -> RespondActivityTaskCanceledByIdResponse:
+        token = _token_by_id(namespace, request)
+        await self._on(namespace, token, lambda step: activities.cancel_activity(step, token, request))
+        return RespondActivityTaskCanceledByIdResponse()
+
+    async def record_activity_task_heartbeat(
+        self, namespace: Namespace, request: RecordActivityTaskHeartbeatRequest
+    ) -> RecordActivityTaskHeartbeatResponse:
+        token = _token(namespace, request.task_token)
+        return await self._on(namespace, token, lambda step: activities.heartbeat_activity(step, token, request))
+
+    async def record_activity_task_heartbeat_by_id(
+        self, namespace: Namespace, request: RecordActivityTaskHeartbeatByIdRequest
+    ) -> RecordActivityTaskHeartbeatByIdResponse:
+        token = _token_by_id(namespace, request)
+        reply = await self._on(namespace, token, lambda step: activities.heartbeat_activity(step, token, request))
+        return RecordActivityTaskHeartbeatByIdResponse(
+            cancel_requested=reply.cancel_requested,
+            activity_paused=reply.activity_paused,
+            activity_reset=reply.activity_reset,
+        )
+
+    async def _on(self, namespace: Namespace, token: TaskToken, decide: Callable[[Step], R]) -> R:
+        return await self.run(namespace, token.workflow_id, token.run_id, decide)
+
+
+def _token(namespace: Namespace, data: bytes) -> TaskToken:
+    token = tokens.decode_task(data)
+    if token.namespace_id != namespace.id:
+        raise InvalidArgument(FOREIGN)
+    return token
+
+
+def _start_inline(shard: Shard, step: Step, identity: str) -> list[reader.Started]:
+    """Starts the workflow task that the worker's own commands have just made necessary."""
+    settle(step)
+    for task in step.dispatches:
+        if task.kind == WORKFLOW_TASK:
+            poll = Poll(identity=identity, request_id=tasks.INLINE_REQUEST_ID)
+            response = tasks.start_workflow_task(step, task.scheduled_event_id, task.attempt, poll)
+            return [reader.shown(step.state, shard.cached(step.state.key), response)]
+    return []
