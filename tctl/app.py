@@ -54,7 +54,9 @@ def run(words: Sequence[str]) -> int:
         for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
             del os.environ[name]
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
     except (typer.Abort, KeyboardInterrupt):
         return _say("program interrupted")
     except BrokenPipeError:  # whoever read the output has gone, which is no failure of the command

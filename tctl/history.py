@@ -23,6 +23,8 @@ from tctl.flags import Run
 from tctl.render import Printer, enum_text, go_duration, to_json
 
 POLL_SECONDS = 65.0
+TABLE, JSON = "displaying history failed", "failed getting next history event"
+CLOSING = "failed getting close event"
 COLOURS = (
     ("red", ("FAILED",)),
     ("yellow", ("TIMED_OUT",)),
@@ -38,7 +40,9 @@ ENDS = {
 }
 
 
-def events(client: Client, run: Run, *, follow: bool = False, last: bool = False) -> Iterator[HistoryEvent]:
+def events(
+    client: Client, run: Run, *, follow: bool = False, last: bool = False, failing: str = ""
+) -> Iterator[HistoryEvent]:
     """The events of one run in order; with `follow`, also those that come until it closes; with `last`, only the closing one.
     Raises CallFailed."""
     kind = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT if last else 0
@@ -51,7 +55,7 @@ def events(client: Client, run: Run, *, follow: bool = False, last: bool = False
     )
     while True:
         try:
-            page = client.ask(client.workflow.GetWorkflowExecutionHistory, request, seconds=POLL_SECONDS)
+            page = client.ask(client.workflow.GetWorkflowExecutionHistory, request, failing, POLL_SECONDS)
         except CallFailed as error:
             if not follow or error.code is not grpc.StatusCode.DEADLINE_EXCEEDED or client.over:
                 raise
@@ -67,19 +71,19 @@ def chain(client: Client, run: Run) -> Iterator[HistoryEvent]:
     following: str | None = run.run_id
     while following is not None:
         run, following = Run(workflow_id=run.workflow_id, run_id=following), None
-        for event in events(client, run, follow=True):
+        for event in events(client, run, follow=True, failing=TABLE):
             yield event
             following = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id or following
 
 
-def reverse(client: Client, run: Run) -> Iterator[HistoryEvent]:
+def reverse(client: Client, run: Run, failing: str) -> Iterator[HistoryEvent]:
     """The events of one run, newest first. Raises CallFailed."""
     request = GetWorkflowExecutionHistoryReverseRequest(
         namespace=client.namespace,
         execution=WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
     )
     while True:
-        page = client.ask(client.workflow.GetWorkflowExecutionHistoryReverse, request)
+        page = client.ask(client.workflow.GetWorkflowExecutionHistoryReverse, request, failing)
         yield from page.history.events
         request.next_page_token = page.next_page_token
         if not page.next_page_token:
@@ -89,7 +93,7 @@ def reverse(client: Client, run: Run) -> Iterator[HistoryEvent]:
 def closing(client: Client, run: Run, follow: bool = True) -> HistoryEvent:
     """The event that closes the execution, through continued runs; waits for it with `follow`. Raises CallFailed."""
     while True:
-        (event,) = list(events(client, run, follow=follow, last=True))[-1:] or [HistoryEvent()]
+        (event,) = list(events(client, run, follow=follow, last=True, failing=CLOSING))[-1:] or [HistoryEvent()]
         following = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
         if not (follow and following):
             return event

@@ -57,13 +57,13 @@ def header(items: Iterable[str]) -> Header | None:
 
 def _payload(at: int, data: bytes, metadata: Mapping[str, list[bytes]], encoded: bool) -> Payload:
     own = {key: values[at] if at < len(values) else values[0] for key, values in metadata.items()}
-    if own["encoding"].startswith(b"json/") and not encoded and not _is_json(data):
-        raise CommandError(f"input #{at + 1} is not valid JSON")
     if encoded:
         try:
             data = base64.b64decode(data, validate=True)
         except binascii.Error:
             raise CommandError(f"input #{at + 1} is not valid base64") from None
+    if own["encoding"].startswith(b"json/") and not _is_json(data):
+        raise CommandError(f"input #{at + 1} is not valid JSON")
     return Payload(metadata=own, data=data)
 
 

@@ -131,12 +131,13 @@ def _request(call: Call, how: Start, given: Input) -> StartWorkflowExecutionRequ
 
     from tctl import payloads
 
+    arguments = payloads.arguments(given)
     request = StartWorkflowExecutionRequest(
         namespace=call.client.namespace,
         workflow_id=how.workflow_id or str(uuid.uuid4()),
         workflow_type=WorkflowType(name=how.type),
         task_queue=TaskQueue(name=how.task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
-        input=payloads.arguments(given),
+        input=arguments if arguments.payloads else None,
         identity=call.client.identity,
         request_id=str(uuid.uuid4()),
         cron_schedule=how.cron,
