@@ -1,0 +1,283 @@
+"""Starting a run: the id policies, deduplication by request id, and the started event.
+
+Source: service/history/api/startworkflow, api/workflow_id_dedup.go, api/signalwithstartworkflow, common/util.go CreateHistoryStartWorkflowRequest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.common.v1 import Link
+from temporalio.api.enums.v1 import (
+    ContinueAsNewInitiator,
+    EventType,
+    TaskQueueKind,
+    WorkflowExecutionStatus,
+    WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy,
+)
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    SignalWithStartWorkflowExecutionRequest,
+    SignalWithStartWorkflowExecutionResponse,
+    StartWorkflowExecutionRequest,
+    StartWorkflowExecutionResponse,
+)
+
+from server.core import cron
+from server.core.limits import SECOND
+from server.core.outcome import timestamp
+from server.core.rejected import AlreadyStarted
+from server.core.state import RUNNING, State
+from server.core.state_pb2 import Request
+from server.core.workflow import close, signals
+
+if TYPE_CHECKING:
+    from server.core.step import Step
+
+E = EventType
+S = WorkflowExecutionStatus
+Reuse = WorkflowIdReusePolicy
+Conflict = WorkflowIdConflictPolicy
+FAILED = {
+    S.WORKFLOW_EXECUTION_STATUS_FAILED,
+    S.WORKFLOW_EXECUTION_STATUS_CANCELED,
+    S.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+    S.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
+}
+AnyStart = StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionRequest
+
+
+def start_workflow_execution(
+    current: Step | None, new: Step, request: StartWorkflowExecutionRequest
+) -> StartWorkflowExecutionResponse:
+    """Starts a run, or answers with the one that the id policies say. `new` without events means that nothing was started.
+    Raises AlreadyStarted."""
+    if current is not None:
+        known = current.state.requests.get(request.request_id)
+        if known is not None:
+            return _existing(current.state, started=known.event_type == E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+        if current.state.running:
+            policy = conflict_policy(request)
+            if policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING:
+                return _use_existing(current, request)
+            resolve_running(current, new, policy)
+        else:
+            check_reuse(current.state, request.workflow_id_reuse_policy)
+    begin_requested(new, request)
+    return StartWorkflowExecutionResponse(
+        run_id=new.state.key.run_id,
+        first_execution_run_id=new.state.key.run_id,
+        started=True,
+        status=RUNNING,
+        link=_event_link(new.namespace.name, new.state),
+    )
+
+
+def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
+    """Emits the started event for what a caller asked; `more` are further attributes (parent, root)."""
+    run_timeout = run_timeout_of(request.workflow_run_timeout, request.workflow_execution_timeout)
+    attributes: dict[str, Any] = {
+        "workflow_type": request.workflow_type,
+        "task_queue": {"name": request.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
+        "workflow_execution_timeout": request.workflow_execution_timeout,
+        "workflow_run_timeout": duration(run_timeout),
+        "workflow_task_timeout": duration(task_timeout_of(new, request.workflow_task_timeout, run_timeout)),
+        "identity": request.identity,
+        "cron_schedule": request.cron_schedule,
+        "attempt": 1,
+        "first_workflow_task_backoff": duration(_first_backoff(new, request)),
+        **more,
+    }
+    if request.cron_schedule:
+        attributes["initiator"] = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
+    execution_timeout = request.workflow_execution_timeout.ToNanoseconds()
+    if execution_timeout:
+        attributes["workflow_execution_expiration_time"] = timestamp(_round_ms(new.now + execution_timeout))
+    for name in ("input", "header", "retry_policy", "priority", "versioning_override"):
+        if request.HasField(name):  # type: ignore[arg-type]
+            attributes[name] = getattr(request, name)
+    if isinstance(request, StartWorkflowExecutionRequest):
+        for name in ("continued_failure", "last_completion_result"):
+            if request.HasField(name):  # type: ignore[arg-type]
+                attributes[name] = getattr(request, name)
+        if request.completion_callbacks:
+            attributes["completion_callbacks"] = request.completion_callbacks
+    if request.HasField("memo"):
+        attributes["memo"] = request.memo
+    if request.HasField("search_attributes"):
+        attributes["search_attributes"] = request.search_attributes
+    fields: dict[str, Any] = {"links": request.links}
+    if request.HasField("user_metadata"):
+        fields["user_metadata"] = request.user_metadata
+    begin(new, request.request_id, attributes, **fields)
+
+
+def begin(new: Step, request_id: str, attributes: dict[str, Any], **fields: Any) -> None:
+    """Emits the started event of a run; the chain's ids default to the run's own."""
+    run_id = new.state.key.run_id
+    own = {"workflow_id": new.state.key.workflow_id, "original_execution_run_id": run_id, "first_execution_run_id": run_id}
+    event = new.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, own | attributes, **fields)
+    if request_id:
+        new.state.requests[request_id] = Request(event_type=event.event_type, event_id=event.event_id)
+
+
+def run_timeout_of(run: Duration, execution: Duration) -> int:
+    """The run's timeout, no longer than the chain's; nanoseconds, 0 for none (workflow overrideWorkflowRunTimeout)."""
+    a, b = run.ToNanoseconds(), execution.ToNanoseconds()
+    return min(a, b) if a and b else a or b
+
+
+def task_timeout_of(step: Step, asked: Duration, run_timeout: int) -> int:
+    """The workflow tasks' timeout: default, longest, no longer than the run's; nanoseconds."""
+    limits = step.namespace.limits
+    timeout = min(asked.ToNanoseconds() or limits.workflow_task_timeout, limits.workflow_task_timeout_max)
+    return min(timeout, run_timeout) if run_timeout else timeout
+
+
+def duration(ns: int) -> Duration:
+    """Nanoseconds as the protocol's message."""
+    return Duration(seconds=ns // SECOND, nanos=ns % SECOND)
+
+
+def _first_backoff(new: Step, request: AnyStart) -> int:
+    delay = request.workflow_start_delay.ToNanoseconds()
+    if delay or not request.cron_schedule:
+        return delay
+    return cron.next_backoff(request.cron_schedule, new.now, new.now) or 0
+
+
+def _round_ms(ns: int) -> int:
+    return (ns + 500_000) // 1_000_000 * 1_000_000
+
+
+# Id policies -----------------------------------------------------------------------------------------------------------------------
+
+
+def conflict_policy(request: AnyStart) -> int:
+    """What to do about a running run. The old reuse policy TERMINATE_IF_RUNNING is a conflict policy today."""
+    if request.workflow_id_reuse_policy == Reuse.WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING:
+        return Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
+    if request.workflow_id_conflict_policy:
+        return request.workflow_id_conflict_policy
+    if isinstance(request, SignalWithStartWorkflowExecutionRequest):
+        return Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+    return Conflict.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+
+
+def resolve_running(current: Step, new: Step, policy: int) -> None:
+    """Another run is asked for while one runs: it is terminated, or the request is refused. Raises AlreadyStarted."""
+    if policy != Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING:
+        raise already(current.state, "Workflow execution is already running. WorkflowId: {}, RunId: {}.")
+    close.terminate(current, "TerminateIfRunning WorkflowIdReusePolicy Policy", identity="history-service", details=_by(new))
+
+
+def _by(new: Step) -> str:
+    return f"terminated by new runID: {new.state.key.run_id}"
+
+
+def check_reuse(state: State, policy: int) -> None:
+    """A closed run has the id. Raises AlreadyStarted where its outcome forbids another run."""
+    if policy == Reuse.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE:
+        sentence = "Workflow execution already finished. WorkflowId: {}, RunId: {}. Workflow Id reuse policy: reject duplicate workflow Id."
+        raise already(state, sentence)
+    if policy == Reuse.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY and state.core.status not in FAILED:
+        sentence = "Workflow execution already finished successfully. WorkflowId: {}, RunId: {}. "
+        raise already(state, sentence + "Workflow Id reuse policy: allow duplicate workflow Id if last run failed.")
+
+
+def already(state: State, sentence: str) -> AlreadyStarted:
+    """The refusal, with the request id and the run id of the run that has the workflow id."""
+    started = (id for id, r in state.requests.items() if r.event_type == E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+    return AlreadyStarted(sentence.format(state.key.workflow_id, state.key.run_id), next(started, ""), state.key.run_id)
+
+
+def _existing(state: State, *, started: bool) -> StartWorkflowExecutionResponse:
+    return StartWorkflowExecutionResponse(
+        run_id=state.key.run_id,
+        first_execution_run_id=state.core.first_run_id,
+        started=started,
+        status=state.core.status,  # type: ignore[arg-type]
+    )
+
+
+def _use_existing(current: Step, request: StartWorkflowExecutionRequest) -> StartWorkflowExecutionResponse:
+    """The running run stands for the new one; what the caller wants attached is attached."""
+    options = request.on_conflict_options
+    reply = _existing(current.state, started=False)
+    reply.link.CopyFrom(_event_link(current.namespace.name, current.state))
+    if not request.HasField("on_conflict_options"):
+        return reply
+    attributes: dict[str, Any] = {}
+    if options.attach_request_id:
+        attributes["attached_request_id"] = request.request_id
+        reference = Link.WorkflowEvent.RequestIdReference(
+            request_id=request.request_id, event_type=E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
+        )
+        reply.link.workflow_event.ClearField("event_ref")
+        reply.link.workflow_event.request_id_ref.CopyFrom(reference)
+    if options.attach_completion_callbacks:
+        attributes["attached_completion_callbacks"] = request.completion_callbacks
+    links = request.links if options.attach_links else ()
+    current.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, attributes, links=links)
+    return reply
+
+
+def _event_link(namespace: str, state: State) -> Link:
+    """Names the started event."""
+    reference = Link.WorkflowEvent.EventReference(event_id=1, event_type=E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+    where = {"namespace": namespace, "workflow_id": state.key.workflow_id, "run_id": state.key.run_id}
+    return Link(workflow_event=Link.WorkflowEvent(**where, event_ref=reference))
+
+
+def signal_with_start_workflow_execution(
+    current: Step | None, new: Step, request: SignalWithStartWorkflowExecutionRequest
+) -> SignalWithStartWorkflowExecutionResponse:
+    """Signals the running run; where there is none, or the conflict policy says so, starts one with the signal in its first batch.
+    Raises AlreadyStarted."""
+    if current is not None and current.state.running:
+        policy = conflict_policy(request)
+        known = request.request_id in current.state.requests
+        if known or policy != Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING:
+            signals.signal(current, request)
+            return SignalWithStartWorkflowExecutionResponse(run_id=current.state.key.run_id, started=False)
+        resolve_running(current, new, policy)
+    elif current is not None:
+        if request.request_id in current.state.requests:
+            return SignalWithStartWorkflowExecutionResponse(run_id=current.state.key.run_id, started=True)
+        check_reuse(current.state, request.workflow_id_reuse_policy)
+    begin_requested(new, request)
+    signals.signal(new, request, deduplicate=False)
+    return SignalWithStartWorkflowExecutionResponse(run_id=new.state.key.run_id, started=True)
+
+
+# Folds -----------------------------------------------------------------------------------------------------------------------------
+
+
+def apply_workflow_execution_started(state: State, event: HistoryEvent) -> None:
+    core, a = state.core, event.workflow_execution_started_event_attributes
+    now = event.event_time.ToNanoseconds()
+    backoff = a.first_workflow_task_backoff.ToNanoseconds()
+    state.started = HistoryEvent()
+    state.started.CopyFrom(event)
+    core.status = RUNNING
+    core.start_time, core.execution_time = now, now + backoff
+    core.first_task_at = now + backoff if backoff else 0
+    core.workflow_task_timeout = a.workflow_task_timeout.ToNanoseconds()
+    core.execution_deadline = a.workflow_execution_expiration_time.ToNanoseconds()
+    run_timeout = a.workflow_run_timeout.ToNanoseconds()
+    core.run_deadline = now + backoff + run_timeout if run_timeout else 0
+    if core.execution_deadline and core.run_deadline:
+        core.run_deadline = min(core.run_deadline, core.execution_deadline)
+    core.first_run_id, core.original_run_id = a.first_execution_run_id, a.original_execution_run_id
+    core.task_attempt = 1
+    for name in ("memo", "search_attributes", "priority"):
+        if a.HasField(name):  # type: ignore[arg-type]
+            getattr(core, name).CopyFrom(getattr(a, name))
+
+
+def apply_workflow_execution_options_updated(state: State, event: HistoryEvent) -> None:
+    a = event.workflow_execution_options_updated_event_attributes
+    if a.attached_request_id:
+        state.requests[a.attached_request_id] = Request(event_type=event.event_type, event_id=event.event_id)
