@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tctl.command import CommandError, names_first
+from tctl.command import CommandError, Unread, names_first
 
 GROUPS = {
     "completion": "Print the completion script of a shell",
@@ -54,12 +54,10 @@ def run(words: Sequence[str]) -> int:
         for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
             del os.environ[name]
     try:
-        code = _run(words)
-        sys.stdout.flush()
-        return code
+        return _run(words)
     except (typer.Abort, KeyboardInterrupt):
         return _say("program interrupted")
-    except BrokenPipeError:  # whoever read the output has gone, which is no failure of the command
+    except Unread:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except CommandError as error:

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
@@ -22,6 +23,10 @@ SETTINGS = {"help_option_names": ["--help", "-h"]}
 
 class CommandError(Exception):
     """The command did not succeed; the message is the one sentence that the user sees on stderr."""
+
+
+class Unread(Exception):
+    """Whoever read the output has gone, which is no failure of the command."""
 
 
 def group(help: str) -> typer.Typer:
@@ -43,7 +48,12 @@ def command(app: typer.Typer, name: str, **attrs: Any) -> Callable[[F], F]:
 
         @functools.wraps(function)
         def run(**values: Any) -> None:
-            function(**{key: _gather(hint, values) if _is_set(hint) else values[key] for key, hint in hints.items()})
+            given = {key: _gather(hint, values) if _is_set(hint) else values[key] for key, hint in hints.items()}
+            try:
+                function(**given)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                raise Unread from None
 
         run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
         run.__annotations__ = {key: each.annotation for key, each in own.items()}

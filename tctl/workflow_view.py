@@ -208,12 +208,13 @@ def show(
     if newest_first and follow:
         raise CommandError("--reverse cannot be combined with --follow")
     client, printer = call.client, call.printer
+    failing = history.JSON if printer.json else history.TABLE
     if newest_first:
-        found = history.reverse(client, run)
+        found = history.reverse(client, run, failing)
+    elif follow and not printer.json:
+        found = history.chain(client, run)
     else:
-        found = (
-            history.chain(client, run) if follow and not printer.json else history.events(client, run, follow=follow)
-        )
+        found = history.events(client, run, follow=follow, failing=failing)
     if printer.json:
         printer.data(History(events=list(found)), shorthand=False)
         return

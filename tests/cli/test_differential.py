@@ -49,8 +49,13 @@ def same(both: Both, *words: str) -> Result:
     if words[-1] == "json":
         assert ours.json == theirs.json
     else:
-        assert ours.out.splitlines() == theirs.out.splitlines()
+        assert _lines(ours) == _lines(theirs)
     return ours
+
+
+def _lines(result: Result) -> list[str]:
+    """The lines; without search attributes in detail, which the official CLI places by chance (a map changed in its loop)."""
+    return [line for line in result.out.splitlines() if "indexedFields." not in line]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -149,7 +149,7 @@ def test_time_for_the_command(address: str) -> None:
     on = ("--address", address, "-w", "slow")
     assert tctl("workflow", "start", *on, "--type", "T", "-t", "nobody").code == 0
     done = tctl("workflow", "result", *on, "--command-timeout", "300ms")
-    assert (done.code, done.err) == (1, "Error: command timed out\n")
+    assert (done.code, done.err) == (1, "Error: failed getting close event: command timed out\n")
 
 
 def test_an_output_that_nobody_reads(address: str) -> None:
