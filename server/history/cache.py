@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from temporalio.api.query.v1 import WorkflowQuery, WorkflowQueryResult
@@ -35,9 +37,7 @@ class Buffered:
 
     def __init__(self, query: WorkflowQuery) -> None:
         self.query = query
-        self.future: asyncio.Future[WorkflowQueryResult | None] = (
-            asyncio.get_running_loop().create_future()
-        )
+        self.future: asyncio.Future[WorkflowQueryResult | None] = asyncio.get_running_loop().create_future()
 
     def answer(self, result: WorkflowQueryResult | None) -> None:
         """The worker's result; None when no workflow task is pending any more, so that it may be asked directly."""
@@ -104,22 +104,15 @@ class Run:
         state = self.state
         if state is None:
             return RUN_BYTES
-        rows = (
-            len(state.activities)
-            + len(state.timers)
-            + len(state.requests)
-            + len(state.buffered)
-        )
-        return (
-            RUN_BYTES + 2 * state.core.ByteSize() + rows * ROW_BYTES + self.recent_bytes
-        )
+        rows = len(state.activities) + len(state.timers) + len(state.requests) + len(state.buffered)
+        return RUN_BYTES + 2 * state.core.ByteSize() + rows * ROW_BYTES + self.recent_bytes
 
 
 class Workflow:
     """A workflow id in memory. `current` is the run that it names now, "" for none, None when that is not known. `open` collects what has been
     decided since the last transaction took off, `sent` is aboard it."""
 
-    __slots__ = ("bytes", "current", "id", "loading", "open", "runs", "sent")
+    __slots__ = ("_pins", "bytes", "current", "id", "loading", "open", "runs", "sent")
 
     def __init__(self, namespace_id: str, workflow_id: str) -> None:
         self.id = (namespace_id, workflow_id)
@@ -129,16 +122,32 @@ class Workflow:
         self.sent: Commit | None = None
         self.loading: asyncio.Future[None] | None = None
         self.bytes = 0
+        self._pins = 0
 
     @property
     def underway(self) -> Commit | None:
         """The newest commit that has not finished; all earlier ones finish before it."""
         return self.open or self.sent
 
+    def loaded(self, run_id: str) -> Run | None:
+        """The run ("": the current one), if its state is here."""
+        run = self.runs.get(run_id or self.current or "")
+        return run if run is not None and run.state is not None else None
+
+    @contextmanager
+    def pinned(self) -> Iterator[None]:
+        """It stays in memory for the time being."""
+        self._pins += 1
+        try:
+            yield
+        finally:
+            self._pins -= 1
+
     @property
     def busy(self) -> bool:
         return (
-            self.open is not None
+            self._pins > 0
+            or self.open is not None
             or self.sent is not None
             or self.loading is not None
             or any(run.busy for run in self.runs.values())
@@ -190,9 +199,7 @@ class Cache:
 
     def _make_room(self) -> None:
         tries = len(self._workflows)
-        while tries and (
-            len(self._workflows) > self.workflows_max or self.bytes > self.bytes_max
-        ):
+        while tries and (len(self._workflows) > self.workflows_max or self.bytes > self.bytes_max):
             tries -= 1
             id, workflow = next(iter(self._workflows.items()))
             if workflow.busy:

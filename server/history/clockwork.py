@@ -41,9 +41,7 @@ class Clockwork:
         self._heap: list[Wake] = []
         self._next: dict[RunKey, int] = {}
         self._horizon: Wake | None = _BEGINNING  # None: all there is, is here
-        self._noted: dict[RunKey, int | None] | None = (
-            None  # what was noted while a page is being read
-        )
+        self._noted: dict[RunKey, int | None] | None = None  # what was noted while a page is being read
         self._alarm: Handle | None = None
         self._alarm_at = 0
         self._waking: set[asyncio.Task[None]] = set()
@@ -64,11 +62,7 @@ class Clockwork:
         """The run's next wake-up as just committed; None for never."""
         if self._noted is not None:
             self._noted[key] = at
-        if at is None or (
-            self._horizon is not None
-            and self._noted is None
-            and Wake(at, key) > self._horizon
-        ):
+        if at is None or (self._horizon is not None and self._noted is None and Wake(at, key) > self._horizon):
             self._next.pop(key, None)
             return
         if self._next.get(key) != at:
@@ -119,9 +113,7 @@ class Clockwork:
             await self._wake(key)
         except Rejected as rejected:
             log.warning("run %s could not be woken: %s", key.run_id, rejected.message)
-            self._environment.call_at(
-                self._environment.now() + RETRY_AFTER, lambda: self._spawn(key)
-            )
+            self._environment.call_at(self._environment.now() + RETRY_AFTER, lambda: self._spawn(key))
 
     def _set_alarm(self) -> None:
         if self._closed or not self._heap or len(self._waking) >= WAKING_MAX:

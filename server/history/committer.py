@@ -24,6 +24,7 @@ class Commit:
     """One batch on its way. `ended` is told the result first; then, when it is durable, `effects` run in order; then the waiters go on."""
 
     __slots__ = (
+        "_writes",
         "batch",
         "decisions",
         "effects",
@@ -32,7 +33,6 @@ class Commit:
         "finished",
         "sent",
         "waiters",
-        "writes",
     )
 
     def __init__(self, batch: Batch, ended: Ended) -> None:
@@ -62,9 +62,7 @@ class Commit:
         self._writes[execution.key] = execution
         if earlier is not None:
             execution.wake_was = earlier.wake_was
-            rows: dict[tuple[int, str], Pending] = {
-                (row.kind, row.id): row for row in earlier.pending
-            }
+            rows: dict[tuple[int, str], Pending] = {(row.kind, row.id): row for row in earlier.pending}
             rows.update({(row.kind, row.id): row for row in execution.pending})
             execution.pending = list(rows.values())
 
@@ -92,9 +90,7 @@ class Commit:
         for effect in self.effects:
             try:
                 effect(fault)
-            except (
-                Exception
-            ):  # one reply that cannot be delivered must not stop the server
+            except Exception:  # one reply that cannot be delivered must not stop the server
                 log.exception("an effect of a committed change failed")
         for waiter in self.waiters:
             if not waiter.done():
@@ -150,8 +146,6 @@ class Committer:
             return await self._environment.writing(self._store.commit, batches)
         except Fault as fault:
             return [fault] * len(batches)
-        except (
-            Exception
-        ):  # a driver's bug: nobody knows what is written, and the shards find out
+        except Exception:  # a driver's bug: nobody knows what is written, and the shards find out
             log.exception("the store failed in an unknown way")
             return [Unknown()] * len(batches)

@@ -53,7 +53,7 @@ async def forward(
     key = (namespace_id, request.execution.workflow_id, token.run_id if token else request.execution.run_id)
     close_only = request.history_event_filter_type == CLOSE_EVENT
     if request.wait_new_event and (close_only if token is None else token.running and not token.more):
-        after = None if close_only else token and token.next_event_id
+        after = None if close_only or token is None else token.next_event_id
         view = await _wait(shard, key, after, timeout)
     else:
         view = await shard.look(*key, _view)
@@ -73,7 +73,7 @@ async def _page(
         if virtual and not more:
             data += view.suffix
     response = GetWorkflowExecutionHistoryResponse()
-    if more or request.wait_new_event and view.running:
+    if more or (request.wait_new_event and view.running):
         response.next_page_token = reader.page_token(
             run.key.run_id, more or after, after, running=view.running, more=bool(more)
         )

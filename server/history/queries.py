@@ -6,9 +6,11 @@ Source: service/history/api/queryworkflow/api.go, service/history/workflow/query
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from temporalio.api.common.v1 import Link
+from temporalio.api.common.v1 import Link, WorkflowExecution
 from temporalio.api.enums.v1 import (
     QueryRejectCondition,
     QueryResultType,
@@ -18,6 +20,7 @@ from temporalio.api.enums.v1 import (
     WorkflowExecutionStatus,
 )
 from temporalio.api.query.v1 import WorkflowQueryResult
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     PollWorkflowTaskQueueResponse,
     QueryWorkflowRequest,
@@ -85,9 +88,7 @@ class Queries:
         except TimeoutError:
             raise DeadlineExceeded(TIMED_OUT) from None
 
-    def respond_query_task_completed(
-        self, request: RespondQueryTaskCompletedRequest
-    ) -> None:
+    def respond_query_task_completed(self, request: RespondQueryTaskCompletedRequest) -> None:
         """A worker answers. Raises InvalidArgument (token), NotFound (nobody waits any more)."""
         token = tokens.decode_task(request.task_token)
         if not token.query_id or not token.query_queue:
@@ -117,9 +118,7 @@ class Queries:
             _check(run.state, until)
             if _direct_is_safe(run.state):
                 return _direct(run, request)
-            query = _buffer(
-                run, namespace, request, id := shard.parts.environment.run_id()
-            )
+            query = _buffer(run, namespace, request, id := shard.parts.environment.run_id())
             buffered.append((run, id))
             return query
 
@@ -140,34 +139,21 @@ class Queries:
         answer = await self._ask_directly(shard, namespace, planned)
         return _linked(answer, namespace, planned.started.run, "Query processed")
 
-    async def _ask_directly(
-        self, shard: Shard, namespace: Namespace, direct: Direct
-    ) -> QueryWorkflowResponse:
+    async def _ask_directly(self, shard: Shard, namespace: Namespace, direct: Direct) -> QueryWorkflowResponse:
         """The sticky worker first; when it has gone, any worker, with the whole history."""
         run = direct.started.run
         if direct.sticky_queue:
             try:
                 async with asyncio.timeout((direct.sticky_timeout or 5e9) / 1e9):
-                    answer = await self._dispatch(
-                        shard, direct, direct.sticky_queue, direct.normal_queue, None
-                    )
+                    answer = await self._dispatch(shard, direct, direct.sticky_queue, direct.normal_queue, None)
             except TimeoutError:
                 answer = None
             if answer is not None:
                 return answer
             if direct.running:
-                try:
-                    await shard.run(
-                        namespace,
-                        run.key.workflow_id,
-                        run.key.run_id,
-                        tasks.reset_sticky,
-                    )
-                except NotFound:
-                    pass  # it has just been closed, or deleted
-        answer = await self._dispatch(
-            shard, direct, direct.normal_queue, "", direct.started
-        )
+                with suppress(NotFound):  # it has just been closed, or deleted
+                    await shard.run(namespace, run.key.workflow_id, run.key.run_id, tasks.reset_sticky)
+        answer = await self._dispatch(shard, direct, direct.normal_queue, "", direct.started)
         assert answer is not None
         return answer
 
@@ -189,16 +175,10 @@ class Queries:
             query_queue=queue,
         )
         direct.response.task_token = tokens.encode(token)
-        data = (
-            await reader.fetched(shard, started)
-            if started
-            else direct.response.SerializeToString()
-        )
+        data = await reader.fetched(shard, started) if started else direct.response.SerializeToString()
         future = self._asked[id] = asyncio.get_running_loop().create_future()
         try:
-            if not await shard.parts.matching.query(
-                key.namespace_id, queue, normal_queue, data
-            ):
+            if not await shard.parts.matching.query(key.namespace_id, queue, normal_queue, data):
                 return None
             answer = await future
         finally:
@@ -212,16 +192,14 @@ class Queries:
         return _result(result)
 
 
-def answered(run: Run, results: dict[str, WorkflowQueryResult]) -> None:
+def answered(run: Run, results: Mapping[str, WorkflowQueryResult]) -> None:
     """A completed workflow task brought the results of queries that went along with it."""
     for id, result in results.items():
         if id in run.queries:
             run.queries[id].answer(result)
 
 
-def _rejection(
-    state: State, request: QueryWorkflowRequest
-) -> QueryWorkflowResponse | None:
+def _rejection(state: State, request: QueryWorkflowRequest) -> QueryWorkflowResponse | None:
     """The caller wants no answer from a workflow in this status."""
     condition = request.query_reject_condition
     status = state.core.status
@@ -249,18 +227,11 @@ def _check(state: State, until: int | None) -> None:
 
 def _direct_is_safe(state: State) -> bool:
     """The workers know all that has happened. Before the first completed workflow task they know nothing."""
-    return bool(state.core.last_started_event_id) and not (
-        state.running and state.core.HasField("task")
-    )
+    return bool(state.core.last_started_event_id) and not (state.running and state.core.HasField("task"))
 
 
-def _buffer(
-    run: Run, namespace: Namespace, request: QueryWorkflowRequest, id: str
-) -> Buffered:
-    if (
-        sum(not query.future.done() for query in run.queries.values())
-        >= namespace.limits.buffered_queries_max
-    ):
+def _buffer(run: Run, namespace: Namespace, request: QueryWorkflowRequest, id: str) -> Buffered:
+    if sum(not query.future.done() for query in run.queries.values()) >= namespace.limits.buffered_queries_max:
         cause = ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW
         raise ResourceExhausted(
             BUFFER_FULL,
@@ -276,18 +247,12 @@ def _direct(run: Run, request: QueryWorkflowRequest) -> Direct:
     state, core = run.state, run.state.core
     queue = state.asked.task_queue.name
     response = PollWorkflowTaskQueueResponse(
-        workflow_execution={
-            "workflow_id": run.key.workflow_id,
-            "run_id": run.key.run_id,
-        },
+        workflow_execution=WorkflowExecution(workflow_id=run.key.workflow_id, run_id=run.key.run_id),
         workflow_type=state.asked.workflow_type,
         previous_started_event_id=core.last_started_event_id,
         attempt=1,
         query=request.query,
-        workflow_execution_task_queue={
-            "name": queue,
-            "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL,
-        },
+        workflow_execution_task_queue=TaskQueue(name=queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
     )
     started = reader.Started(response, run, 1, core.next_event_id - 1)
     sticky = core.sticky
@@ -306,16 +271,12 @@ def _result(result: WorkflowQueryResult) -> QueryWorkflowResponse:
     if result.result_type == QueryResultType.QUERY_RESULT_TYPE_ANSWERED:
         return QueryWorkflowResponse(query_result=result.answer)
     if result.result_type == QueryResultType.QUERY_RESULT_TYPE_FAILED:
-        raise QueryFailed(
-            result.error_message, result.failure if result.HasField("failure") else None
-        )
+        raise QueryFailed(result.error_message, result.failure if result.HasField("failure") else None)
     msg = "unknown query completed type"
     raise Internal(msg)
 
 
-def _linked(
-    response: QueryWorkflowResponse, namespace: Namespace, run: Run, reason: str
-) -> QueryWorkflowResponse:
+def _linked(response: QueryWorkflowResponse, namespace: Namespace, run: Run, reason: str) -> QueryWorkflowResponse:
     """The answer says which run it came from."""
     link = Link.Workflow(
         namespace=namespace.name,

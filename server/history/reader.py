@@ -27,9 +27,7 @@ from server.history.cache import Chunk, Run
 if TYPE_CHECKING:
     from server.history.shard import Shard
 
-PAGE_ROWS_MAX = (
-    256  # batches of events: common/primitives/constants.go GetHistoryMaxPageSize
-)
+PAGE_ROWS_MAX = 256  # batches of events: common/primitives/constants.go GetHistoryMaxPageSize
 PAGE_BYTES_MAX = 2 * 1024 * 1024
 
 
@@ -47,13 +45,9 @@ class Started(NamedTuple):
 def start(step: Step, run: Run, task: Task, poll: Poll) -> Started:
     """Starts the task for the poll. Raises NotFound when it is moot."""
     if task.kind == WORKFLOW_TASK:
-        response = tasks.start_workflow_task(
-            step, task.scheduled_event_id, task.attempt, poll
-        )
+        response = tasks.start_workflow_task(step, task.scheduled_event_id, task.attempt, poll)
         return shown(step.state, run, response)
-    activity = activities.start_activity_task(
-        step, task.scheduled_event_id, task.attempt, task.stamp, poll
-    )
+    activity = activities.start_activity_task(step, task.scheduled_event_id, task.attempt, task.stamp, poll)
     return Started(activity, run, task.scheduled_event_id, task.scheduled_event_id)
 
 
@@ -79,41 +73,31 @@ def at_hand(started: Started) -> bytes | None:
 
 async def fetched(shard: Shard, started: Started) -> bytes:
     """The whole answer, with events from memory or the store. Raises Unavailable."""
-    data, more = await page(
-        shard, started.run, started.first, started.last, PAGE_ROWS_MAX
-    )
+    data, more = await page(shard, started.run, started.first, started.last, PAGE_ROWS_MAX)
     return _answer(started, data, more)
 
 
 def _answer(started: Started, data: bytes, more: int) -> bytes:
     response = started.response
     if isinstance(response, PollActivityTaskQueueResponse):
-        attributes = HistoryEvent.FromString(
-            event_at(data, 0)
-        ).activity_task_scheduled_event_attributes
+        attributes = HistoryEvent.FromString(event_at(data, 0)).activity_task_scheduled_event_attributes
         if attributes.HasField("input"):
             response.input.CopyFrom(attributes.input)
         if attributes.HasField("header"):
             response.header.CopyFrom(attributes.header)
         return response.SerializeToString()
     if more:
-        response.next_page_token = page_token(
-            started.run.key.run_id, more, started.last + 1, running=True, more=True
-        )
+        response.next_page_token = page_token(started.run.key.run_id, more, started.last + 1, running=True, more=True)
     return joined(response, "history", data if more else data + started.suffix)
 
 
 def joined(response: Message, field: str, data: bytes) -> bytes:
     """The response with a message joined in that is encoded already."""
     number = response.DESCRIPTOR.fields_by_name[field].number
-    return b"".join(
-        (response.SerializeToString(), varint(number << 3 | 2), varint(len(data)), data)
-    )
+    return b"".join((response.SerializeToString(), varint(number << 3 | 2), varint(len(data)), data))
 
 
-def page_token(
-    run_id: str, first: int, after: int, *, running: bool, more: bool
-) -> bytes:
+def page_token(run_id: str, first: int, after: int, *, running: bool, more: bool) -> bytes:
     """Where to go on: with event `first`; what was asked for ends before `after`; `more` of it is known to be there."""
     token = HistoryToken(
         run_id=run_id,
@@ -125,18 +109,14 @@ def page_token(
     return tokens.encode(token)
 
 
-async def page(
-    shard: Shard, run: Run, first: int, last: int, rows_max: int
-) -> tuple[bytes, int]:
+async def page(shard: Shard, run: Run, first: int, last: int, rows_max: int) -> tuple[bytes, int]:
     """Encoded events from `first`, up to `last` or until a page is full; and the first event that is not in it, 0 when all are. They must be
     durable. Raises Missing (the run was deleted), Unavailable."""
     data = recent(run, first, last) if rows_max >= PAGE_ROWS_MAX else None
     if data is not None:
         return data, 0
     key = RunKey(*run.key)
-    rows = await shard.read(
-        shard.parts.store.history, shard.lease, key, first, last, rows_max
-    )
+    rows = await shard.read(shard.parts.store.history, shard.lease, key, first, last, rows_max)
     chunks, size = [], 0
     for row in rows:
         chunks.append(Chunk(row.first, row.last, row.data))
@@ -153,9 +133,7 @@ def recent(run: Run, first: int, last: int) -> bytes | None:
     """Encoded events `first` to `last`, if they are in memory."""
     if first > last:
         return b""
-    chunks = [
-        chunk for chunk in run.recent if chunk.last >= first and chunk.first <= last
-    ]
+    chunks = [chunk for chunk in run.recent if chunk.last >= first and chunk.first <= last]
     if not chunks or chunks[0].first > first or chunks[-1].last < last:
         return None
     return _joined(chunks, first, last)

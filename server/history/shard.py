@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -22,7 +21,6 @@ from drivers.base import (
     Refused,
     RunKey,
     SetCurrent,
-    Store,
     Unknown,
     Wake,
 )
@@ -34,7 +32,6 @@ from server.core.rejected import (
     Discard,
     Internal,
     InvalidArgument,
-    Missing,
     NotFound,
     Rejected,
     Unavailable,
@@ -43,34 +40,21 @@ from server.core.state import Key, State
 from server.core.state_pb2 import Waiting
 from server.core.step import Step
 from server.environment import Environment
-from server.faces import Matching, Namespaces, Task
+from server.faces import Task
 from server.history.cache import Cache, Run, Workflow
 from server.history.clockwork import Clockwork
-from server.history.committer import Commit, Committer
+from server.history.committer import Commit
+from server.history.loader import LOST, Loader, Parts
 from server.history.turn import Turn
 
-TRIES_MAX = (
-    4  # of a decision whose commit found something else in the store than expected
-)
+TRIES_MAX = 4  # of a decision whose commit found something else in the store than expected
 TASKS_PAGE = 1000
 FIRST_ID_BITS = 32  # ids that one acquisition of the lease can give out
 RETRY_AFTER = SECOND
-LOST = "the change could not be committed, try again"
 TOO_BIG = "the change is larger than the store can take"
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Parts:
-    """What all shards of a process share."""
-
-    store: Store
-    environment: Environment
-    committer: Committer
-    matching: Matching
-    namespaces: Namespaces
 
 
 class Ids:
@@ -102,20 +86,18 @@ class Shard:
         self.parts = parts
         self.cache = cache
         self.lease = f"shard/{number}"
+        self.loader = Loader(parts, self.lease, cache)
+        self.read = self.loader.read
         self.clockwork = Clockwork(parts.environment, self._wakes, self._wake)
-        self._range_id = 0
         self._ids = Ids(parts.environment, 0)
-        self._ready = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def start(self) -> None:
         """Takes the lease; then it serves, while in the background timers and waiting tasks are read. Raises Fault."""
-        self._range_id = await self.parts.environment.writing(
-            self.parts.store.acquire, self.lease, "server"
-        )
-        self._ids = Ids(self.parts.environment, self._range_id)
-        self._ready.set()
+        self.loader.epoch = await self.parts.environment.writing(self.parts.store.acquire, self.lease, "server")
+        self._ids = Ids(self.parts.environment, self.loader.epoch)
+        self.loader.ready.set()
         self.clockwork.start()
         self.spawn(self._offer_waiting(self._ids.first))
 
@@ -146,12 +128,12 @@ class Shard:
         """Decides on a run ("": the current one), and returns the reply once it is durable; `after` is called just before, unless the
         decision was replaced. Raises Rejected: what the decision raised or replied, Missing, Unavailable."""
         for _ in range(TRIES_MAX):
-            workflow, run = await self.find(namespace.id, workflow_id, run_id)
+            workflow, run = await self.loader.find(namespace.id, workflow_id, run_id)
             step = self._step(run, namespace)
             try:
                 reply = decide(step)
             except Rejected:
-                await self._undisturbed(workflow)
+                await self.loader.undisturbed(workflow)
                 raise
             except Discard as discard:
                 run.spoil()
@@ -174,44 +156,40 @@ class Shard:
         """Decides with the current run, if there is one, and a run that does not exist yet. Unless a current run is `likely`, none is looked
         for when none is in memory: the commit finds out. Raises Rejected."""
         for _ in range(TRIES_MAX):
-            workflow, run = await self._find_current(namespace.id, workflow_id, likely)
+            workflow, run = await self.loader.find_current(namespace.id, workflow_id, likely)
             new = self._unborn(workflow, namespace)
             step = self._step(run, namespace) if run else None
             try:
                 reply = decide(step, new)
             except Rejected:
-                await self._undisturbed(workflow)
+                await self.loader.undisturbed(workflow)
                 raise
             except Exception as error:
                 raise self._broken(workflow, error) from error
-            steps = [
-                each for each in (step, new) if each is not None and _changed(each)
-            ]
+            steps = [each for each in (step, new) if each is not None and _changed(each)]
             if not steps:
-                await self._undisturbed(workflow)
+                await self.loader.undisturbed(workflow)
                 return _answered(reply)
             if await self._durable(self._conclude(workflow, steps)):
                 return _answered(reply)
             likely = True
         raise Unavailable(LOST)
 
-    async def look(
-        self, namespace_id: str, workflow_id: str, run_id: str, view: Callable[[Run], R]
-    ) -> R:
+    async def look(self, namespace_id: str, workflow_id: str, run_id: str, view: Callable[[Run], R]) -> R:
         """What `view` makes of a run that it must not change, once everything that it may have seen is durable. Raises Rejected."""
-        workflow, run = await self.find(namespace_id, workflow_id, run_id)
+        workflow, run = await self.loader.find(namespace_id, workflow_id, run_id)
         seen = view(run)
-        await self._undisturbed(workflow)
+        await self.loader.undisturbed(workflow)
         return seen
 
     async def remove(self, namespace_id: str, workflow_id: str, run_id: str) -> None:
         """Deletes a run with its history and its place in lists. Raises Rejected."""
         while True:
-            workflow, run = await self.find(namespace_id, workflow_id, run_id)
+            workflow, run = await self.loader.find(namespace_id, workflow_id, run_id)
             if workflow.underway is not None:
-                await self._undisturbed(workflow)
+                await self.loader.undisturbed(workflow)
             elif workflow.current is None:
-                await self._load(workflow, "")
+                await self.loader.load(workflow, "")
             else:
                 break
         batch = Batch(
@@ -220,9 +198,7 @@ class Shard:
             executions=[Execution(RunKey(*run.key), None, None, run.wake_at)],
         )
         if workflow.current == run.key.run_id:
-            batch.current.append(
-                SetCurrent(namespace_id, workflow_id, run.key.run_id, None)
-            )
+            batch.current.append(SetCurrent(namespace_id, workflow_id, run.key.run_id, None))
             workflow.current = ""
         del workflow.runs[run.key.run_id]
         run.spoil()
@@ -276,9 +252,7 @@ class Shard:
         if commit is not None and commit.sent:
             workflow.sent, commit = commit, None
         if commit is None:
-            commit = workflow.open = Commit(
-                Batch(self.lease, self._range_id), partial(self._ended, workflow)
-            )
+            commit = workflow.open = Commit(Batch(self.lease, self.loader.epoch), partial(self._ended, workflow))
             self.parts.committer.submit(commit)
         return commit
 
@@ -295,14 +269,6 @@ class Shard:
         except Fault as fault:
             raise Unavailable(LOST) from fault
         return True
-
-    async def _undisturbed(self, workflow: Workflow) -> None:
-        """Returns when everything decided so far is durable. Raises Unavailable."""
-        if workflow.underway is not None:
-            try:
-                await workflow.underway.durable()
-            except Fault as fault:
-                raise Unavailable(LOST) from fault
 
     def _broken(self, workflow: Workflow, error: Exception) -> Internal:
         """A bug: what it has done to the states must not be seen."""
@@ -322,14 +288,10 @@ class Shard:
             workflow.prune()
             self.cache.weigh(workflow)
             return
-        log.warning(
-            "a change of workflow %s was not committed: %r", workflow.id[1], fault
-        )
+        log.warning("a change of workflow %s was not committed: %r", workflow.id[1], fault)
         workflow.spoil()
         if workflow.open is not None:
-            workflow.open.finish(
-                Conflict() if isinstance(fault, Conflict | Refused) else Down()
-            )
+            workflow.open.finish(Conflict() if isinstance(fault, Conflict | Refused) else Down())
         if isinstance(fault, Unknown | Fenced):
             self._recover()
 
@@ -341,9 +303,9 @@ class Shard:
 
     def _recover(self) -> None:
         """Nobody knows what the store holds: nothing is believed until a new lease stops every write under way."""
-        if not self._ready.is_set() or self._closed:
+        if not self.loader.ready.is_set() or self._closed:
             return
-        self._ready.clear()
+        self.loader.ready.clear()
         for workflow in self.cache.all():
             workflow.spoil()
             for commit in (workflow.open, workflow.sent):
@@ -354,16 +316,15 @@ class Shard:
     async def _start_again(self) -> None:
         while not self._closed:
             try:
-                return await self.start()
+                await self.start()
+                return
             except Fault as fault:
                 log.warning("the lease %s could not be taken: %r", self.lease, fault)
                 await self._pause()
 
     async def _pause(self) -> None:
         over = asyncio.Event()
-        self.parts.environment.call_at(
-            self.parts.environment.now() + RETRY_AFTER, over.set
-        )
+        self.parts.environment.call_at(self.parts.environment.now() + RETRY_AFTER, over.set)
         await over.wait()
 
     # Timers and waiting tasks ------------------------------------------------------------------------------------------------------
@@ -379,7 +340,7 @@ class Shard:
         except _Expired:
             await self.remove(*key)
         except _NotDue:
-            _, run = await self.find(*key)
+            _, run = await self.loader.find(*key)
             self.clockwork.note(key, run.wake_at)
         except NotFound:
             log.debug("run %s is gone", key.run_id)
@@ -389,9 +350,7 @@ class Shard:
         after = ("", 0)
         while True:
             try:
-                rows = await self.read(
-                    self.parts.store.tasks, self.lease, None, after, TASKS_PAGE
-                )
+                rows = await self.read(self.parts.store.tasks, self.lease, None, after, TASKS_PAGE)
             except Unavailable:
                 await self._pause()
                 continue
@@ -404,9 +363,7 @@ class Shard:
 
     async def backlog(self, kind: str, after: int, limit: int) -> list[Task]:
         """Up to `limit` tasks of a row kind that wait, with ids above `after`. Raises Unavailable."""
-        rows = await self.read(
-            self.parts.store.tasks, self.lease, kind, (kind, after), limit
-        )
+        rows = await self.read(self.parts.store.tasks, self.lease, kind, (kind, after), limit)
         return [self._task(row.id, row.data) for row in rows]
 
     def _task(self, id: int, data: bytes) -> Task:
@@ -428,90 +385,6 @@ class Shard:
             row.priority if row.HasField("priority") else None,
         )
 
-    # Loading -------------------------------------------------------------------------------------------------------------------------
-
-    async def read(self, fn: Callable[..., R], *args: object) -> R:
-        """A read of the store. Raises Unavailable."""
-        try:
-            return await self.parts.environment.blocking(fn, *args)
-        except Fault as fault:
-            msg = "the store could not be read, try again"
-            raise Unavailable(msg) from fault
-
-    async def find(
-        self, namespace_id: str, workflow_id: str, run_id: str
-    ) -> tuple[Workflow, Run]:
-        """The run ("": the current one) with its state loaded. Raises Missing, Unavailable."""
-        while True:
-            if not self._ready.is_set():
-                await self._ready.wait()
-            workflow = self.cache.get(namespace_id, workflow_id)
-            wanted = run_id or workflow.current
-            if wanted:
-                run = workflow.runs.get(wanted)
-                if run is not None and run.state is not None:
-                    return workflow, run
-            elif wanted is not None:
-                await self._undisturbed(workflow)
-                raise Missing.workflow(workflow_id)
-            await self._load(workflow, run_id)
-
-    async def _find_current(
-        self, namespace_id: str, workflow_id: str, likely: bool
-    ) -> tuple[Workflow, Run | None]:
-        """The workflow, and its current run if there is one."""
-        while True:
-            if not self._ready.is_set():
-                await self._ready.wait()
-            workflow = self.cache.get(namespace_id, workflow_id)
-            if workflow.loading is None:
-                if not workflow.current and (
-                    workflow.current is not None or not likely
-                ):
-                    return workflow, None
-                run = workflow.runs.get(workflow.current or "")
-                if run is not None and run.state is not None:
-                    return workflow, run
-            await self._load(workflow, "")
-
-    async def _load(self, workflow: Workflow, run_id: str) -> None:
-        """Reads where the workflow id points ("") and the state of the run, one reader at a time, after what is under way. Returns without
-        result when something came between: look again. Raises Missing, Unavailable."""
-        if workflow.loading is not None:
-            await asyncio.wait([workflow.loading])
-            return
-        workflow.loading = asyncio.get_running_loop().create_future()
-        try:
-            if workflow.underway is not None:
-                await self._undisturbed(workflow)
-            elif not run_id and workflow.current is None:
-                await self._load_current(workflow)
-            elif wanted := run_id or workflow.current:
-                await self._load_run(workflow, wanted)
-        finally:
-            workflow.loading.set_result(None)
-            workflow.loading = None
-            self.cache.weigh(workflow)
-
-    async def _load_current(self, workflow: Workflow) -> None:
-        epoch = self._range_id
-        current = await self.read(self.parts.store.current, self.lease, *workflow.id)
-        if epoch == self._range_id and workflow.current is None:
-            workflow.current = current.run_id if current else ""
-
-    async def _load_run(self, workflow: Workflow, run_id: str) -> None:
-        epoch, key = self._range_id, Key(*workflow.id, run_id)
-        loaded = await self.read(self.parts.store.load, self.lease, RunKey(*key))
-        if epoch != self._range_id or not self._ready.is_set():
-            return
-        if loaded is None:
-            raise Missing.run(key.workflow_id, run_id)
-        run = workflow.runs.setdefault(run_id, Run(key))
-        run.state, run.wake_at = (
-            State.load(key, loaded.core, loaded.pending),
-            loaded.wake_at,
-        )
-
 
 def _answered(reply: R) -> R:
     """A Rejected that is a reply is raised, now that what it tells of is durable."""
@@ -523,13 +396,9 @@ def _answered(reply: R) -> R:
 def _changed(step: Step) -> bool:
     """The decision has written something."""
     state = step.state
-    tables_touched = (
-        state.activities.touched or state.timers.touched or state.requests.touched
-    )
+    tables_touched = state.activities.touched or state.timers.touched or state.requests.touched
     unsaved = len(state.buffered) > len(state.buffered_saved)
-    return bool(
-        step.events or step.dispatches or step.lapsed or tables_touched or unsaved
-    )
+    return bool(step.events or step.dispatches or step.lapsed or tables_touched or unsaved)
 
 
 def _due(step: Step) -> None:

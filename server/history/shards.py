@@ -16,8 +16,9 @@ from server.faces import Matching, Namespaces, Task
 from server.history import reader
 from server.history.cache import Cache
 from server.history.committer import Committer
+from server.history.loader import Parts
 from server.history.queries import Queries
-from server.history.shard import Parts, Shard
+from server.history.shard import Shard
 
 CACHED_WORKFLOWS_MAX = 20_000  # of the process
 CACHED_BYTES_MAX = 96 * 1024 * 1024
@@ -92,5 +93,3 @@ class Shards:
         row = row_kind(kind, namespace_id, queue)
         pages = await asyncio.gather(*(s.backlog(row, after.get(s.number, 0), limit) for s in self._shards))
         return sorted((task for page in pages for task in page), key=lambda task: task.scheduled_time)
-
-

@@ -154,29 +154,21 @@ class Turn:
         workflow, first = self._workflow, self._steps[0]
         before = workflow.current
         if before is None and first.was_status:
-            before = (
-                first.state.key.run_id
-            )  # it was running: nothing else can have been the current one
-        batch.current.append(
-            SetCurrent(*workflow.id, before or None, Current(run.key.run_id, b""))
-        )
+            before = first.state.key.run_id  # it was running: nothing else can have been the current one
+        batch.current.append(SetCurrent(*workflow.id, before or None, Current(run.key.run_id, b"")))
         workflow.current = run.key.run_id
 
     def _add_run(self, batch: Batch, run: Run, outcome: Outcome) -> None:
         state, key = outcome.state, RunKey(*run.key)
         pending = [Pending(*row) for row in state.changes()]
         core = state.core.SerializeToString()
-        batch.executions.append(
-            Execution(key, core, outcome.wake_at, run.wake_at, pending)
-        )
+        batch.executions.append(Execution(key, core, outcome.wake_at, run.wake_at, pending))
         run.wake_at = outcome.wake_at
         if outcome.events:
             chunk = Chunk(outcome.first, outcome.last, outcome.data)
             batch.history.append(History(key, *chunk))
             run.remember(chunk)
-        if outcome.was_status != state.core.status or any(
-            e.event_type in SHOWN for e in outcome.events
-        ):
+        if outcome.was_status != state.core.status or any(e.event_type in SHOWN for e in outcome.events):
             batch.visible.append(Visible(key, **describe.visible(state)))
         idle = not state.running or not state.core.HasField("task")
         self._news.append(News(run, bool(outcome.events), outcome.wake_at, idle))
@@ -213,9 +205,7 @@ class Turn:
         """The history that goes with the task has to be read from the store."""
         try:
             data = await fetched(self._shard, started)
-        except (
-            Rejected
-        ):  # the worker never gets it: the task's own time-out tries again
+        except Rejected:  # the worker never gets it: the task's own time-out tries again
             poller.release()
             return
         if not poller.deliver(data):

@@ -48,6 +48,12 @@ from server.history.shards import Shards
 FOREIGN = "Operation requested with a token from a different namespace."
 
 R = TypeVar("R")
+ById = (
+    RespondActivityTaskCompletedByIdRequest
+    | RespondActivityTaskFailedByIdRequest
+    | RespondActivityTaskCanceledByIdRequest
+    | RecordActivityTaskHeartbeatByIdRequest
+)
 
 
 class Workers(Shards):
@@ -173,6 +179,16 @@ def _token(namespace: Namespace, data: bytes) -> TaskToken:
     if token.namespace_id != namespace.id:
         raise InvalidArgument(FOREIGN)
     return token
+
+
+def _token_by_id(namespace: Namespace, request: ById) -> TaskToken:
+    """Names an activity without an attempt: whichever is under way."""
+    return TaskToken(
+        namespace_id=namespace.id,
+        workflow_id=request.workflow_id,
+        run_id=request.run_id,
+        activity_id=request.activity_id,
+    )
 
 
 def _start_inline(shard: Shard, step: Step, identity: str) -> list[reader.Started]:
