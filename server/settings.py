@@ -169,7 +169,7 @@ Read = Callable[[str, object], dict[str, object]]
 
 
 def _text(target: str) -> Read:
-    return lambda name, value: {target: str(value)}
+    return lambda _name, value: {target: str(value)}
 
 
 def _flag(target: str) -> Read:

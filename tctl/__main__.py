@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 
@@ -17,7 +15,7 @@ class Ours:
     """Finds our packages where this file is, before the search path is asked."""
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(name: str, *_: object) -> ModuleSpec | None:
         """The spec of `server` and `drivers`; None for every other module."""
         return importlib.machinery.PathFinder.find_spec(name, [ROOT]) if name in ("server", "drivers") else None
 
@@ -28,7 +26,8 @@ def isolate() -> None:
     `python -m tctl` puts it there, and so does a PYTHONPATH with an empty part or a dot.
     """
     here = os.path.realpath(os.curdir)
-    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) in (ROOT,) or os.path.realpath(entry) != here]
+    if here != ROOT:
+        sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != here]
     sys.meta_path.insert(0, Ours)
 
 

@@ -12,7 +12,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import grpc
 import typer
@@ -22,6 +22,9 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, WorkflowServ
 
 from tctl.command import CommandError
 from tctl.flags import Common, Connection, pairs
+
+if TYPE_CHECKING:
+    from tctl.codec import Codec
 
 Answer = TypeVar("Answer", bound=Message)
 CALL_SECONDS = 60.0
@@ -49,6 +52,7 @@ class Client:
             _headers(self.namespace, api_key, {**profile.get("grpc_meta", {}), **pairs(given.grpc_meta)})
         )
         self.channel = _channel(self.address, given, profile.get("tls"), bool(api_key))
+        self._codec = _codec(given, profile, self.namespace)
         self._ends = ends
 
     @classmethod
@@ -86,11 +90,19 @@ class Client:
         self, method: Callable[..., Answer], request: Message, failing: str = "", seconds: float = CALL_SECONDS
     ) -> Answer:
         """The answer to one call. Raises CallFailed with the server's sentence, after `failing` and a colon."""
+        if self._codec:
+            sent = type(request)()
+            sent.CopyFrom(request)
+            self._codec.apply(sent, "encode")
+            request = sent
         timeout = seconds if self._ends is None else max(0.0, min(seconds, self._ends - time.monotonic()))
         try:
-            return method(request, timeout=timeout, metadata=self._headers)
+            answer = method(request, timeout=timeout, metadata=self._headers)
         except grpc.RpcError as error:
             raise self._failed(error, failing) from None
+        if self._codec:
+            self._codec.apply(answer, "decode")
+        return answer
 
     def _failed(self, error: Any, failing: str) -> CallFailed:
         code, sentence = error.code(), " ".join((error.details() or "").split())
@@ -110,6 +122,17 @@ def _headers(namespace: str, api_key: str | None, more: dict[str, str]) -> Itera
     if api_key:
         headers["authorization"] = f"Bearer {api_key}"
     return {**headers, **{key.lower(): value for key, value in more.items()}}.items()
+
+
+def _codec(given: Connection, profile: dict[str, Any], namespace: str) -> Codec | None:
+    known = profile.get("codec", {})
+    endpoint, auth = given.codec_endpoint or known.get("endpoint"), given.codec_auth or known.get("auth")
+    if not endpoint:
+        return None
+    from tctl.codec import Codec
+
+    headers = {"X-Namespace": namespace, **({"Authorization": auth} if auth else {}), **pairs(given.codec_header)}
+    return Codec(endpoint.replace("{namespace}", namespace), headers)
 
 
 def _identity() -> str:

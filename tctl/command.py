@@ -87,7 +87,7 @@ def names_first(words: Sequence[str], shared: Mapping[str, bool]) -> list[str]:
     names: list[str] = []
     flags: list[str] = []
     rest = list(words)
-    while rest and (rest[0].partition("=")[0] in shared or not rest[0].startswith("-")):
+    while rest and (not rest[0].startswith("-") or _flag(rest[0]) in shared):
         word = rest.pop(0)
         if not word.startswith("-"):
             names.append(word)
@@ -96,6 +96,11 @@ def names_first(words: Sequence[str], shared: Mapping[str, bool]) -> list[str]:
         if shared.get(word) and rest:
             flags.append(rest.pop(0))
     return [*names, *flags, *rest]
+
+
+def _flag(word: str) -> str:
+    """The flag in `--flag`, `--flag=value`, `-f` and `-fvalue`."""
+    return word.partition("=")[0] if word.startswith("--") else word[:2]
 
 
 class Command(TyperCommand):

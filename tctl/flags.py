@@ -141,6 +141,15 @@ class Connection:
     grpc_meta: Annotated[
         list[str], _connect("--grpc-meta", metavar="KEY=VALUE", help="Header sent with each request.")
     ] = dataclasses.field(default_factory=list)
+    codec_endpoint: Annotated[
+        str | None, _connect("--codec-endpoint", envvar="TEMPORAL_CODEC_ENDPOINT", help="URL of a remote codec.")
+    ] = None
+    codec_auth: Annotated[
+        str | None, _connect("--codec-auth", envvar="TEMPORAL_CODEC_AUTH", help="Authorization header for the codec.")
+    ] = None
+    codec_header: Annotated[
+        list[str], _connect("--codec-header", metavar="KEY=VALUE", help="Header for the codec; may be repeated.")
+    ] = dataclasses.field(default_factory=list)
     identity: Annotated[str | None, _connect("--identity", help="Who asks, as events will show it.")] = None
     client_authority: Annotated[str | None, _connect("--client-authority", help="The :authority header.")] = None
     tls: Annotated[
@@ -247,6 +256,7 @@ class Run:
 
 
 Headers = Annotated[list[str], option("--headers", metavar="KEY=JSON", help="Header given to the workflow.")]
+NoHeaders = Annotated[list[str], option("--headers", hidden=True, help="Accepted; the request carries no headers.")]
 Query = Annotated[str, option("--query", "-q", help="List filter.")]
 
 

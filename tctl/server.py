@@ -9,7 +9,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlencode
 
 from tctl.command import CommandError, command, group
@@ -19,74 +19,99 @@ if TYPE_CHECKING:
     from server.settings import Settings
 
 app = group("Run a server")
-Port = Annotated[int | None, option("--port", "-p", help="Port of the gRPC service (7233).")]
-Host = Annotated[str | None, option("--ip", help="Address the gRPC service is bound to (localhost).")]
-HttpPort = Annotated[int | None, option("--http-port", help="Port of the HTTP API.")]
-MetricsPort = Annotated[int | None, option("--metrics-port", help="Port of /metrics.")]
-Namespaces = Annotated[list[str], option("--namespace", "-n", help="Namespace to make at start; may be repeated.")]
-SearchAttributes = Annotated[
-    list[str], option("--search-attribute", metavar="NAME=TYPE", help="Search attribute to add; may be repeated.")
-]
-DynamicValues = Annotated[
-    list[str], option("--dynamic-config-value", metavar="KEY=JSON", help="Dynamic configuration; may be repeated.")
-]
-LogConfig = Annotated[bool, option("--log-config", help="Print the settings to stderr.")]
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Serve:
+    """What every way to start a server takes. None and empty mean: not given."""
+
+    port: Annotated[int | None, option("--port", "-p", help="Port of the gRPC service (7233).")] = None
+    ip: Annotated[str | None, option("--ip", help="Address the services are bound to (localhost).")] = None
+    http_port: Annotated[int | None, option("--http-port", help="Port of the HTTP API.")] = None
+    metrics_port: Annotated[int | None, option("--metrics-port", help="Port of /metrics.")] = None
+    namespace: Annotated[
+        list[str], option("--namespace", "-n", help="Namespace to make at start; may be repeated.")
+    ] = dataclasses.field(default_factory=list)
+    search_attribute: Annotated[
+        list[str], option("--search-attribute", metavar="NAME=TYPE", help="Search attribute to add; may be repeated.")
+    ] = dataclasses.field(default_factory=list)
+    dynamic_config_value: Annotated[
+        list[str], option("--dynamic-config-value", metavar="KEY=JSON", help="Dynamic configuration; may be repeated.")
+    ] = dataclasses.field(default_factory=list)
+    log_config: Annotated[bool, option("--log-config", help="Print the settings to stderr.")] = False
+
+    def settings(self, call: Local, config: str | None = None, **more: Any) -> Settings:
+        """The settings that result from these flags and `more`, the environment and the file. Raises CommandError."""
+        from server.settings import Settings, SettingsError
+
+        given = {
+            "host": "127.0.0.1" if self.ip == "localhost" else self.ip,
+            "port": self.port,
+            "http_port": self.http_port,
+            "metrics_port": self.metrics_port,
+            "namespaces": tuple(self.namespace) or None,
+            "search_attributes": _types(self.search_attribute),
+            "dynamic_config": _values(self.dynamic_config_value),
+            "log_level": call.common.log_level,
+            "log_format": call.common.log_format,
+        }
+        try:
+            return Settings.load(config, given | more, os.environ)
+        except SettingsError as error:
+            raise CommandError(str(error)) from None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class WebUi:
+    """The flags for a Web UI, which this server does not have."""
+
+    headless: Annotated[bool, option("--headless", help="No Web UI (there is none in this server).")] = False
+    ui_port: Annotated[int | None, option("--ui-port", help="Accepted; this server has no Web UI.")] = None
+    ui_ip: Annotated[str, option("--ui-ip", hidden=True)] = ""
+    ui_asset_path: Annotated[str, option("--ui-asset-path", hidden=True)] = ""
+    ui_codec_endpoint: Annotated[str, option("--ui-codec-endpoint", hidden=True)] = ""
+    ui_public_path: Annotated[str, option("--ui-public-path", hidden=True)] = ""
+    ui_disable_news_fetch: Annotated[bool, option("--ui-disable-news-fetch", hidden=True)] = False
+
+    def warn(self) -> None:
+        """Says so when one was asked for."""
+        if self != WebUi(headless=self.headless) and not self.headless:
+            print("Warning: this server has no Web UI, so the --ui flags have no effect", file=sys.stderr)
 
 
 @command(app, "start-dev")
 def start_dev(
     call: Local,
+    serve: Serve,
+    ui: WebUi,
     *,
     db_filename: Annotated[
         str, option("--db-filename", "-f", help="File that keeps everything; without it, all is lost at the end.")
     ] = "",
-    namespace: Namespaces = [],  # noqa: B006
-    port: Port = None,
-    ip: Host = None,
-    http_port: HttpPort = None,
-    metrics_port: MetricsPort = None,
-    search_attribute: SearchAttributes = [],  # noqa: B006
-    dynamic_config_value: DynamicValues = [],  # noqa: B006
     sqlite_pragma: Annotated[
         list[str], option("--sqlite-pragma", metavar="PRAGMA=VALUE", help="SQLite pragma; may be repeated.")
     ] = [],  # noqa: B006
-    headless: Annotated[bool, option("--headless", help="No Web UI (there is none in this server).")] = False,
-    log_config: LogConfig = False,
-    ui_port: Annotated[int | None, option("--ui-port", help="Accepted; this server has no Web UI.")] = None,
-    ui_ip: Annotated[str, option("--ui-ip", hidden=True)] = "",
-    ui_asset_path: Annotated[str, option("--ui-asset-path", hidden=True)] = "",
-    ui_codec_endpoint: Annotated[str, option("--ui-codec-endpoint", hidden=True)] = "",
-    ui_public_path: Annotated[str, option("--ui-public-path", hidden=True)] = "",
-    ui_disable_news_fetch: Annotated[bool, option("--ui-disable-news-fetch", hidden=True)] = False,
 ) -> None:
     """Run a development server, with everything set up."""
-    if any((ui_port, ui_ip, ui_asset_path, ui_codec_endpoint, ui_public_path)) and not headless:
-        print("Warning: this server has no Web UI, so the --ui flags have no effect", file=sys.stderr)
+    ui.warn()
     pragmas = urlencode(_pairs(sqlite_pragma, "invalid pragma"))
     path = quote(str(Path(db_filename).absolute())) if db_filename else ":memory:"
-    given = bool(db_filename or pragmas)
-    settings = _settings(
-        None,
-        store=f"sqlite:///{path}?{pragmas}".rstrip("?") if given else None,
+    settings = serve.settings(
+        call,
+        store=f"sqlite:///{path}?{pragmas}".rstrip("?") if db_filename or pragmas else None,
         setup=True,
-        host=_numeric(ip),
-        port=port,
-        http_port=http_port,
-        metrics_port=metrics_port,
-        namespaces=("default", *namespace),
-        search_attributes=_types(search_attribute),
-        dynamic_config=_values(dynamic_config_value),
+        namespaces=("default", *serve.namespace),
         log_level=call.common.log_level or "warn",
-        log_format=call.common.log_format,
     )
     if settings.metrics_port is None:
         settings = dataclasses.replace(settings, metrics_port=_free_port(settings.host))
-    _run(call, settings, db_filename or "in-memory", log_config)
+    _run(call, settings, db_filename or "in-memory", serve.log_config)
 
 
 @command(app, "start")
 def start(
     call: Local,
+    serve: Serve,
     *,
     config: Annotated[str | None, option("--config", "-c", help="YAML file of settings.")] = None,
     store: Annotated[str | None, option("--store", help="URL of the database: sqlite:///temporal.db.")] = None,
@@ -95,42 +120,11 @@ def start(
         list[str], option("--role", help="frontend, history, matching or worker; all when not given.")
     ] = [],  # noqa: B006
     shards: Annotated[int | None, option("--shards", help="Number of shards, fixed at setup.")] = None,
-    port: Port = None,
-    ip: Host = None,
-    http_port: HttpPort = None,
-    metrics_port: MetricsPort = None,
-    namespace: Namespaces = [],  # noqa: B006
-    search_attribute: SearchAttributes = [],  # noqa: B006
-    dynamic_config_value: DynamicValues = [],  # noqa: B006
-    log_config: LogConfig = False,
 ) -> None:
     """Run a server as flags, environment and a YAML file say, in this order of weight."""
-    settings = _settings(
-        config,
-        store=store,
-        setup=setup,
-        roles=tuple(role) or None,
-        shards=shards,
-        host=_numeric(ip),
-        port=port,
-        http_port=http_port,
-        metrics_port=metrics_port,
-        namespaces=tuple(namespace) or None,
-        search_attributes=_types(search_attribute),
-        dynamic_config=_values(dynamic_config_value),
-        log_level=call.common.log_level,
-        log_format=call.common.log_format,
-    )
-    _run(call, settings, _without_password(settings.store), log_config)
-
-
-def _settings(config: str | None, **overrides: Any) -> Settings:
-    from server.settings import Settings, SettingsError
-
-    try:
-        return Settings.load(config, overrides, os.environ)
-    except SettingsError as error:
-        raise CommandError(str(error)) from None
+    roles = tuple(role) or None
+    settings = serve.settings(call, config, store=store, setup=setup, roles=roles, shards=shards)
+    _run(call, settings, _without_password(settings.store), serve.log_config)
 
 
 def _run(call: Local, settings: Settings, stored: str, log_config: bool) -> None:
@@ -206,10 +200,6 @@ def _friendly(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _numeric(host: str | None) -> str | None:
-    return "127.0.0.1" if host == "localhost" else host
-
-
 def _without_password(url: str) -> str:
     import re
 
@@ -243,7 +233,7 @@ def _values(items: list[str]) -> dict[str, Any]:
         raise CommandError(f"invalid dynamic config values: {error}") from None
 
 
-def _log(level: str, style: Literal["text", "json"] | str) -> None:
+def _log(level: str, style: str) -> None:
     """Logs go to stderr, a line each: readable, or JSON."""
     import logging
 

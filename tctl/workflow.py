@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tctl import workflow_view
 from tctl.command import CommandError, command, group
-from tctl.flags import Call, Headers, Input, Query, Run, option
+from tctl.flags import Call, Headers, Input, NoHeaders, Query, Run, option
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import WorkflowExecution
@@ -347,7 +347,7 @@ def query(
 
 
 @command(app, "cancel")
-def cancel(call: Call, target: Target, *, headers: Headers = []) -> None:  # noqa: B006
+def cancel(call: Call, target: Target, *, headers: NoHeaders = []) -> None:  # noqa: B006, ARG001  official
     """Request the cancellation of an execution."""
     import uuid
 
@@ -388,7 +388,7 @@ def terminate(call: Call, target: Target) -> None:
 
 
 @command(app, "delete")
-def delete(call: Call, target: Target, *, headers: Headers = []) -> None:  # noqa: B006
+def delete(call: Call, target: Target, *, headers: NoHeaders = []) -> None:  # noqa: B006, ARG001  official
     """Remove an execution and its history."""
     from temporalio.api.batch.v1 import BatchOperationDeletion
     from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest

@@ -22,7 +22,9 @@ def describe(
     run: Run,
     *,
     reset_points: Annotated[bool, option("--reset-points", help="Show the automatic reset points only.")] = False,
-    raw: Annotated[bool, option("--raw", help="Print the answer of the server as it is.")] = False,
+    raw: Annotated[  # noqa: ARG001  official
+        bool, option("--raw", hidden=True, help="Accepted, without effect in the official CLI too.")
+    ] = False,
 ) -> None:
     """Show what is known of an execution."""
     from temporalio.api.enums.v1 import WorkflowExecutionStatus
