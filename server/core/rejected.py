@@ -6,6 +6,7 @@
     │   ├── Missing                ├── FailedPrecondition   ├── QueryFailed
     │   └── NamespaceNotFound      │                        │
     ├── ResourceExhausted          ├── WorkflowNotReady     ├── CancellationAlreadyRequested
+    │                              ├── NamespaceInvalidState │
     ├── PermissionDenied           ├── Aborted              ├── Unavailable
     ├── Unimplemented              ├── DeadlineExceeded     └── Internal
 
@@ -14,9 +15,10 @@ A decision that raises one has changed nothing. server/frontend/errors.py turns 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from temporalio.api.enums.v1 import NamespaceState
 from temporalio.api.failure.v1 import Failure
 
 if TYPE_CHECKING:
@@ -82,6 +84,22 @@ class NamespaceAlreadyExists(AlreadyExists):
 
 class FailedPrecondition(Rejected):
     """The state of the thing does not allow this now."""
+
+
+class NamespaceInvalidState(FailedPrecondition):
+    """The namespace is not in a state in which this is allowed. States are numbers of NamespaceState."""
+
+    def __init__(self, namespace: str, state: int, allowed: Sequence[int]) -> None:
+        names = " or ".join(map(_state, allowed))
+        super().__init__(f"Namespace has invalid state: {_state(state)}. Must be {names}.")
+        self.namespace = namespace
+        self.state = state
+        self.allowed = allowed
+
+
+def _state(state: int) -> str:
+    """As Go prints it: NAMESPACE_STATE_REGISTERED is Registered."""
+    return NamespaceState.Name(state).removeprefix("NAMESPACE_STATE_").capitalize()  # type: ignore[arg-type]
 
 
 class WorkflowNotReady(FailedPrecondition):

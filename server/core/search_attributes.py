@@ -1,0 +1,196 @@
+"""Search attributes: which names there are, what their values look like, and which may be set.
+
+A custom one takes one of a namespace's fields (Keyword01, Int03, …), as the official server keeps them in SQL databases: the field says
+the type, and how many there can be. Source: common/searchattribute/sadefs/constants.go, common/searchattribute/validator.go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from temporalio.api.common.v1 import Payload, SearchAttributes
+from temporalio.api.enums.v1 import IndexedValueType
+
+from server.core.limits import Limits
+from server.core.rejected import InvalidArgument
+
+_TYPES: Final = {
+    name.removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", ""): number
+    for name, number in IndexedValueType.items()
+    if number
+}
+TEXT, KEYWORD, INT, DOUBLE, BOOL, DATETIME, KEYWORD_LIST = (
+    _TYPES[name] for name in ("Text", "Keyword", "Int", "Double", "Bool", "Datetime", "KeywordList")
+)
+TYPE_NAMES: Final[Mapping[int, str]] = {number: name for name, number in _TYPES.items()}
+TYPES: Final[Mapping[str, int]] = _TYPES
+FIELDS_OF_TYPE: Final[Mapping[int, int]] = {KEYWORD: 10} | dict.fromkeys(
+    (TEXT, INT, DOUBLE, BOOL, DATETIME, KEYWORD_LIST), 3
+)
+
+SYSTEM: Final[Mapping[str, int]] = {
+    "WorkflowId": KEYWORD,
+    "RunId": KEYWORD,
+    "WorkflowType": KEYWORD,
+    "StartTime": DATETIME,
+    "ExecutionTime": DATETIME,
+    "CloseTime": DATETIME,
+    "ExecutionStatus": KEYWORD,
+    "TaskQueue": KEYWORD,
+    "HistoryLength": INT,
+    "ExecutionDuration": INT,
+    "StateTransitionCount": INT,
+    "HistorySizeBytes": INT,
+    "ParentWorkflowId": KEYWORD,
+    "ParentRunId": KEYWORD,
+    "RootWorkflowId": KEYWORD,
+    "RootRunId": KEYWORD,
+}
+# May be set by anybody, though they are the server's.
+SETTABLE: Final[Mapping[str, int]] = {
+    "TemporalChangeVersion": KEYWORD_LIST,
+    "BinaryChecksums": KEYWORD_LIST,
+    "BuildIds": KEYWORD_LIST,
+    "BatcherNamespace": KEYWORD,
+    "BatcherUser": KEYWORD,
+    "TemporalScheduledStartTime": DATETIME,
+    "TemporalScheduledById": KEYWORD,
+    "TemporalSchedulePaused": BOOL,
+    "TemporalNamespaceDivision": KEYWORD,
+    "TemporalPauseInfo": KEYWORD_LIST,
+    "TemporalReportedProblems": KEYWORD_LIST,
+}
+INTERNAL: Final[Mapping[str, int]] = {
+    "TemporalWorkerDeploymentVersion": KEYWORD,
+    "TemporalWorkflowVersioningBehavior": KEYWORD,
+    "TemporalWorkerDeployment": KEYWORD,
+    "TemporalUsedWorkerDeploymentVersions": KEYWORD_LIST,
+    "TemporalExternalPayloadCount": INT,
+    "TemporalExternalPayloadSizeBytes": INT,
+}
+PREDEFINED: Final[Mapping[str, int]] = {**SYSTEM, **SETTABLE, **INTERNAL}
+_RESERVED: Final = frozenset({"NamespaceId", "Memo", "MemoEncoding", "VisibilityTaskKey"})
+_FIELD = re.compile(r"([A-Za-z]+?)(\d\d)")
+
+
+def reserved(name: str) -> bool:
+    """The name cannot be a custom search attribute's."""
+    return name in PREDEFINED or name in _RESERVED or name.startswith("Temporal")
+
+
+def fields() -> dict[str, int]:
+    """Every field that a custom search attribute can take, with its type."""
+    return {
+        f"{TYPE_NAMES[kind]}{number:02}": kind
+        for kind, count in FIELDS_OF_TYPE.items()
+        for number in range(1, count + 1)
+    }
+
+
+def custom(aliases: Mapping[str, str]) -> dict[str, int]:
+    """Name → type of the custom ones, from field → name."""
+    found = {}
+    for field, name in aliases.items():
+        match = _FIELD.fullmatch(field)
+        if match and match[1] in TYPES:
+            found[name] = TYPES[match[1]]
+    return found
+
+
+def check(attributes: SearchAttributes, known: Mapping[str, int], limits: Limits) -> None:
+    """Whether a client may set these. `known` is Namespace.search_attributes. Raises InvalidArgument."""
+    values = attributes.indexed_fields
+    if not values:
+        return
+    if len(values) > limits.search_attributes_keys_max:
+        raise InvalidArgument(
+            f"number of search attributes {len(values)} exceeds limit {limits.search_attributes_keys_max}"
+        )
+    for name, payload in values.items():
+        _check_one(name, payload, known)
+    _check_sizes(attributes, limits)
+
+
+def _check_one(name: str, payload: Payload, known: Mapping[str, int]) -> None:
+    if name in SYSTEM or name in INTERNAL:
+        raise InvalidArgument(f"{name} attribute can't be set in SearchAttributes")
+    kind = known.get(name)
+    if kind is None:
+        raise InvalidArgument(_undefined(name))
+    if not fits(payload, kind):
+        shown = _shown(payload)
+        raise InvalidArgument(f"invalid value for search attribute {name} of type {TYPE_NAMES[kind]}: {shown}")
+
+
+def _undefined(name: str) -> str:
+    return f"search attribute {name} is not defined"
+
+
+def _check_sizes(attributes: SearchAttributes, limits: Limits) -> None:
+    for name, payload in attributes.indexed_fields.items():
+        if len(payload.data) > limits.search_attributes_value_bytes_max:
+            size, most = len(payload.data), limits.search_attributes_value_bytes_max
+            raise InvalidArgument(f"search attribute {name} value size {size} exceeds size limit {most}")
+    size, most = attributes.ByteSize(), limits.search_attributes_total_bytes_max
+    if size > most:
+        raise InvalidArgument(f"total size of search attributes {size} exceeds size limit {most}")
+
+
+def fits(payload: Payload, kind: int) -> bool:
+    """The payload holds a value of the type, or null. A list of one value stands for the value, an empty one for null."""
+    try:
+        value = _decoded(payload)
+    except ValueError:
+        return False
+    if value is None or value == []:
+        return True
+    if isinstance(value, list) and kind != KEYWORD_LIST:
+        return len(value) == 1 and _is(value[0], kind)
+    return _is(value, kind)
+
+
+def _decoded(payload: Payload) -> Any:
+    """Raises ValueError."""
+    encoding = payload.metadata.get("encoding", b"")
+    if encoding == b"binary/null":
+        return None
+    if encoding != b"json/plain":
+        msg = "not JSON"
+        raise ValueError(msg)
+    return json.loads(payload.data)
+
+
+def _shown(payload: Payload) -> str:
+    try:
+        value = _decoded(payload)
+    except ValueError:
+        return "value from <" + str(payload).strip().replace("\n", "  ") + ">"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{' '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _is(value: Any, kind: int) -> bool:
+    if kind in (TEXT, KEYWORD):
+        return isinstance(value, str)
+    if kind == KEYWORD_LIST:
+        return isinstance(value, str) or isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind == BOOL:
+        return isinstance(value, bool)
+    if kind == DATETIME:
+        return isinstance(value, str) and _is_time(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return kind == DOUBLE or isinstance(value, int) and -(1 << 63) <= value < 1 << 63
+
+
+def _is_time(text: str) -> bool:
+    """RFC 3339, as Go reads it: with a zone."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None and "T" in text
+    except ValueError:
+        return False
