@@ -50,10 +50,10 @@ COLUMNS = {
 _OPERATORS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _TEXTS = {name for name in COLUMNS if name.endswith(("Id", "Type", "Queue"))}
 _LIST = f"""
-SELECT {", ".join(s.VISIBLE.columns)} FROM visible WHERE namespace_id = ? AND {{condition}}
+SELECT {", ".join(s.VISIBLE.columns)} FROM visible WHERE namespace_id = ? AND ({{condition}})
 ORDER BY closed DESC, start_time DESC, run_id DESC LIMIT ?"""
 _AFTER = "closed <= ? AND (closed, start_time, run_id) < (?, ?, ?)"
-_COUNT = "SELECT {group}, count(*) FROM visible WHERE namespace_id = ? AND {condition}"
+_COUNT = "SELECT {group}, count(*) FROM visible WHERE namespace_id = ? AND ({condition})"
 
 
 class SqlVisibility:
@@ -70,7 +70,7 @@ class SqlVisibility:
         if after:
             closed, start_time, run_id = _decode(after)
             condition, values = (
-                f"{condition} AND {_AFTER}",
+                f"({condition}) AND {_AFTER}",
                 [*values, closed, closed, start_time, run_id],
             )
         with self._connections.reading() as cursor:
