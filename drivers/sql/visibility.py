@@ -185,7 +185,7 @@ def _test(column: str, op: str, value: Value) -> Condition:
     if not isinstance(value, str):
         raise Refused(f"A prefix is text, not {value!r}.")
     above = _above_prefix(value)
-    return (f"{column} >= ? AND {column} < ?", [value, above]) if above else (f"{column} >= ?", [value])
+    return (f"({column} >= ? AND {column} < ?)", [value, above]) if above else (f"{column} >= ?", [value])
 
 
 def _above_prefix(prefix: str) -> str:
