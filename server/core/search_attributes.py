@@ -104,77 +104,41 @@ def custom(aliases: Mapping[str, str]) -> dict[str, int]:
 
 def check(attributes: SearchAttributes, known: Mapping[str, int], limits: Limits) -> None:
     """Whether a client may set these. `known` is Namespace.search_attributes. Raises InvalidArgument."""
-    check_values(attributes, known, limits)
-    check_sizes(attributes, limits)
+    if attributes.indexed_fields:
+        check_values(attributes, known, limits)
+        check_sizes(attributes, limits)
 
 
 def check_values(attributes: SearchAttributes, known: Mapping[str, int], limits: Limits) -> None:
-    """Names and types. Raises InvalidArgument."""
-    values = attributes.indexed_fields
-    if len(values) > limits.search_attributes_keys_max:
-        raise InvalidArgument(
-            f"number of search attributes {len(values)} exceeds limit {limits.search_attributes_keys_max}"
-        )
-    for name, payload in values.items():
-        _check_one(name, payload, known)
-
-
-def _check_one(name: str, payload: Payload, known: Mapping[str, int]) -> None:
-    if name in SYSTEM or name in INTERNAL:
-        raise InvalidArgument(f"{name} attribute can't be set in SearchAttributes")
-    kind = known.get(name)
-    if kind is None:
-        raise InvalidArgument(_undefined(name))
-    if not fits(payload, kind):
-        shown = _shown(payload)
-        raise InvalidArgument(f"invalid value for search attribute {name} of type {TYPE_NAMES[kind]}: {shown}")
-
-
-def _undefined(name: str) -> str:
-    return f"search attribute {name} is not defined"
+    """Names and values. Raises InvalidArgument."""
+    count, most = len(attributes.indexed_fields), limits.search_attributes_keys_max
+    if count > most:
+        raise InvalidArgument(f"number of search attributes {count} exceeds limit {most}")
+    for name, payload in attributes.indexed_fields.items():
+        _check_value(name, payload, known)
 
 
 def check_sizes(attributes: SearchAttributes, limits: Limits) -> None:
-    """Of each value, and of all together. Raises InvalidArgument."""
+    """Each value, and all together. Raises InvalidArgument."""
+    most = limits.search_attributes_value_bytes_max
     for name, payload in attributes.indexed_fields.items():
-        if len(payload.data) > limits.search_attributes_value_bytes_max:
-            size, most = len(payload.data), limits.search_attributes_value_bytes_max
+        size = len(payload.data)
+        if size > most:
             raise InvalidArgument(f"search attribute {name} value size {size} exceeds size limit {most}")
     size, most = attributes.ByteSize(), limits.search_attributes_total_bytes_max
     if size > most:
         raise InvalidArgument(f"total size of search attributes {size} exceeds size limit {most}")
 
 
-def typed(attributes: SearchAttributes, known: Mapping[str, int]) -> SearchAttributes:
-    """A copy in which every payload says its type, as the official server shows them."""
-    out = SearchAttributes()
-    out.CopyFrom(attributes)
-    for name, payload in out.indexed_fields.items():
-        if kind := known.get(name):
-            payload.metadata["type"] = TYPE_NAMES[kind].encode()
-    return out
-
-
-def value_of(payload: Payload, kind: int) -> Any:
-    """The value, as lists compare it: times are nanoseconds since 1970; None for null. Raises ValueError for one that does not fit."""
+def _check_value(name: str, payload: Payload, known: Mapping[str, int]) -> None:
+    if name in SYSTEM or name in INTERNAL:
+        raise InvalidArgument(f"{name} attribute can't be set in SearchAttributes")
+    kind = known.get(name)
+    if kind is None:
+        raise InvalidArgument(f"search attribute {name} is not defined")
     if not fits(payload, kind):
-        msg = f"not a {TYPE_NAMES[kind]}"
-        raise ValueError(msg)
-    value = _decoded(payload)
-    if kind == KEYWORD_LIST:
-        return value if value is None or isinstance(value, list) else [value]
-    if isinstance(value, list):
-        value = value[0] if value else None
-    if kind == DATETIME and value is not None:
-        return _nanoseconds(value)
-    return float(value) if kind == DOUBLE and value is not None else value
-
-
-def _nanoseconds(text: str) -> int:
-    """Of an RFC 3339 time, all nine digits of the fraction."""
-    time = Timestamp()
-    time.FromJsonString(text)
-    return time.ToNanoseconds()
+        shown = _shown(payload)
+        raise InvalidArgument(f"invalid value for search attribute {name} of type {TYPE_NAMES[kind]}: {shown}")
 
 
 def fits(payload: Payload, kind: int) -> bool:
