@@ -15,9 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 READERS_MAX = 4  # threads that read from the store at the same time
-ALARM_SECONDS_MAX = (
-    24 * 3600.0
-)  # asyncio refuses far timers; whoever set one looks at the clock again
+ALARM_SECONDS_MAX = 24 * 3600.0  # asyncio refuses far timers; whoever set one looks at the clock again
 
 T = TypeVar("T")
 
@@ -56,13 +54,7 @@ class Environment(Protocol):
 
 def uuid7(milliseconds: int, chance: int) -> int:
     """A UUID of version 7 (RFC 9562) from a time and 74 random bits."""
-    return (
-        milliseconds << 80
-        | 0x7 << 76
-        | (chance >> 62) << 64
-        | 0b10 << 62
-        | chance & (1 << 62) - 1
-    )
+    return milliseconds << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
 
 
 class System:
@@ -81,9 +73,7 @@ class System:
         return time.monotonic()
 
     def run_id(self) -> str:
-        return str(
-            uuid.UUID(int=uuid7(time.time_ns() // 1_000_000, random.getrandbits(74)))
-        )
+        return str(uuid.UUID(int=uuid7(time.time_ns() // 1_000_000, random.getrandbits(74))))
 
     def random(self) -> float:
         return random.random()
@@ -93,9 +83,7 @@ class System:
         return asyncio.get_running_loop().call_later(delay, callback)
 
     async def blocking(self, fn: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._readers, fn, *args
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._readers, fn, *args)
 
     async def writing(self, fn: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, fn, *args)

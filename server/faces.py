@@ -67,9 +67,7 @@ class Matching(Protocol):
         """The task is started already, and the poller that it was started for has gone: the next poller of that queue gets `data` as
         it is, if one comes within the time that the task is good for."""
 
-    async def query(
-        self, namespace_id: str, queue: str, normal_queue: str, data: bytes
-    ) -> bool:
+    async def query(self, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
         """Answers the next poll of the workflow queue with `data`, a whole PollWorkflowTaskQueueResponse that asks a query; True once a
         worker has it. `normal_queue` is set when `queue` is sticky; then False at once when no worker has polled `queue` for 10 s
         (matching_engine.go stickyPollerUnavailableWindow). Waits for a poller without end: the caller cancels it."""

@@ -12,8 +12,8 @@ from server.core.rejected import InvalidArgument
 from server.core.state_pb2 import HistoryToken, TaskToken
 
 VERSION = 1
-TASK_TOKEN = "Error deserializing task token."
-PAGE_TOKEN = "Invalid NextPageToken."
+BAD_TASK = "Error deserializing task token."
+BAD_PAGE = "Invalid NextPageToken."
 
 M = TypeVar("M", TaskToken, HistoryToken)
 
@@ -29,17 +29,17 @@ def decode_task(data: bytes) -> TaskToken:
     if not data:
         msg = "Task token not set on request."
         raise InvalidArgument(msg)
-    token = _decode(TaskToken, data, TASK_TOKEN)
+    token = _decode(TaskToken, data, BAD_TASK)
     if not (token.namespace_id and token.workflow_id and token.run_id):
-        raise InvalidArgument(TASK_TOKEN)
+        raise InvalidArgument(BAD_TASK)
     return token
 
 
 def decode_page(data: bytes) -> HistoryToken:
     """The history page token that we handed out. Raises InvalidArgument."""
-    token = _decode(HistoryToken, data, PAGE_TOKEN)
-    if not token.run_id or not 0 < token.first_event_id:
-        raise InvalidArgument(PAGE_TOKEN)
+    token = _decode(HistoryToken, data, BAD_PAGE)
+    if not token.run_id or token.first_event_id <= 0:
+        raise InvalidArgument(BAD_PAGE)
     return token
 
 

@@ -16,8 +16,7 @@ from server.core.limits import SECOND
 from server.core.rejected import Rejected
 from server.environment import Environment, Handle
 
-WINDOW_MAX = 4096  # wake-ups in memory
-HEAP_MAX = 4 * WINDOW_MAX  # with the outdated ones
+OUTDATED_MAX = 3  # entries in memory for each wake-up of the window
 WAKING_MAX = 128  # runs woken at the same time
 RETRY_AFTER = SECOND  # a run that could not be woken is tried again then
 
@@ -27,15 +26,14 @@ Read = Callable[[Wake | None, int], Awaitable[list[Wake]]]
 
 
 class Clockwork:
-    """`read` is the store's `wakes` for this shard; `wake` does what is due for a run, and notes its next wake-up."""
+    """`read` is the store's `wakes` for this shard; `wake` does what is due for a run, and notes its next wake-up. `window` is how many
+    are kept in memory."""
 
     def __init__(
-        self,
-        environment: Environment,
-        read: Read,
-        wake: Callable[[RunKey], Awaitable[None]],
+        self, environment: Environment, read: Read, wake: Callable[[RunKey], Awaitable[None]], window: int
     ) -> None:
         self._environment = environment
+        self._window = window
         self._read = read
         self._wake = wake
         self._heap: list[Wake] = []
@@ -68,7 +66,7 @@ class Clockwork:
         if self._next.get(key) != at:
             self._next[key] = at
             heapq.heappush(self._heap, Wake(at, key))
-            if len(self._heap) > HEAP_MAX:
+            if len(self._heap) > OUTDATED_MAX * self._window:
                 self._trim()
             self._set_alarm()
 
@@ -132,14 +130,14 @@ class Clockwork:
         """Reads the next page of the store's wake-ups. What is noted meanwhile is newer than the page."""
         self._noted = {}
         try:
-            page = await self._read(self._horizon, WINDOW_MAX)
+            page = await self._read(self._horizon, self._window)
         except Rejected as rejected:
             log.warning("the next timers could not be read: %s", rejected.message)
             self._noted = self._filling = None
             self._environment.call_at(self._environment.now() + RETRY_AFTER, self._turn)
             return
         noted, self._noted, self._filling = self._noted, None, None
-        self._horizon = page[-1] if len(page) == WINDOW_MAX else None
+        self._horizon = page[-1] if len(page) == self._window else None
         for wake in page:
             if wake.key not in noted:
                 self._next[wake.key] = wake.at
@@ -153,8 +151,8 @@ class Clockwork:
         if self._noted is None:
             if self._horizon is not None:
                 live = [wake for wake in live if wake <= self._horizon]
-            if len(live) > WINDOW_MAX:
-                live = live[:WINDOW_MAX]
+            if len(live) > self._window:
+                live = live[: self._window]
                 self._horizon = live[-1]
         self._heap = live
         self._next = {wake.key: wake.at for wake in live}

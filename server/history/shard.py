@@ -81,14 +81,14 @@ class _Expired(Rejected):
 class Shard:
     """Runs decisions on the workflows of one lease."""
 
-    def __init__(self, number: int, parts: Parts, cache: Cache) -> None:
+    def __init__(self, number: int, parts: Parts, cache: Cache, window: int) -> None:
         self.number = number
         self.parts = parts
         self.cache = cache
         self.lease = f"shard/{number}"
         self.loader = Loader(parts, self.lease, cache)
         self.read = self.loader.read
-        self.clockwork = Clockwork(parts.environment, self._wakes, self._wake)
+        self.clockwork = Clockwork(parts.environment, self._wakes, self._wake, window)
         self._ids = Ids(parts.environment, 0)
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False

@@ -22,6 +22,7 @@ from server.history.shard import Shard
 
 CACHED_WORKFLOWS_MAX = 20_000  # of the process
 CACHED_BYTES_MAX = 96 * 1024 * 1024
+WAKES_MAX, WAKES_MIN = 8192, 128  # coming wake-ups in memory: of the process, and of a shard at least
 
 R = TypeVar("R")
 
@@ -41,7 +42,10 @@ class Shards:
         bytes_max: int = CACHED_BYTES_MAX,
     ) -> None:
         self._parts = Parts(store, environment, Committer(store, environment), matching, namespaces)
-        self._shards = [Shard(n, self._parts, Cache(workflows_max // count, bytes_max // count)) for n in range(count)]
+        window = max(WAKES_MAX // count, WAKES_MIN)
+        self._shards = [
+            Shard(n, self._parts, Cache(workflows_max // count, bytes_max // count), window) for n in range(count)
+        ]
         self._queries = Queries()
 
     async def start(self) -> None:

@@ -11,7 +11,6 @@ import pytest
 from drivers.base import RunKey, Wake
 from server.core.limits import SECOND
 from server.core.rejected import Unavailable
-from server.history import clockwork as module
 from server.history.clockwork import Clockwork
 
 pytestmark = pytest.mark.asyncio
@@ -54,13 +53,13 @@ class Virtual:
 class World:
     """The store's table of wake-ups, and a Clockwork on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = 100) -> None:
         self.environment = Virtual()
         self.stored: dict[RunKey, int] = {}
         self.woken: list[tuple[int, RunKey]] = []
         self.reads = 0
         self.failing = 0
-        self.clockwork = Clockwork(self.environment, self.read, self.wake)  # type: ignore[arg-type]
+        self.clockwork = Clockwork(self.environment, self.read, self.wake, window)  # type: ignore[arg-type]
 
     async def read(self, after: Wake | None, limit: int) -> list[Wake]:
         self.reads += 1
@@ -107,10 +106,8 @@ async def test_each_is_woken_once_and_in_time() -> None:
     assert world.reads == 1
 
 
-async def test_memory_stays_within_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WINDOW_MAX", 16)
-    monkeypatch.setattr(module, "HEAP_MAX", 64)
-    world = World()
+async def test_memory_stays_within_the_window() -> None:
+    world = World(16)
     for number in range(500):
         world.stored[key(number)] = 1000 + number
     world.clockwork.start()
@@ -118,17 +115,15 @@ async def test_memory_stays_within_the_window(monkeypatch: pytest.MonkeyPatch) -
     assert len(world.clockwork._heap) <= 16
     for number in range(500, 900):
         world.set(key(number), 500 + number)
-        assert len(world.clockwork._heap) <= 64
+        assert len(world.clockwork._heap) <= 48
     await world.environment.turn(5000)
     assert sorted(k for _, k in world.woken) == sorted(map(key, range(900)))
 
 
-async def test_random_changes_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WINDOW_MAX", 8)
-    monkeypatch.setattr(module, "HEAP_MAX", 20)
+async def test_random_changes_lose_nothing() -> None:
     seed = random.randrange(1 << 30)
     print("seed", seed)
-    chance, world = random.Random(seed), World()
+    chance, world = random.Random(seed), World(8)
     for number in range(30):
         world.stored[key(number)] = chance.randrange(1, 1000)
     world.clockwork.start()
