@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from temporalio.api.operatorservice.v1 import OperatorServiceStub
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, WorkflowServiceStub
 
-from tctl.command import CommandError
+from tctl.command import CommandError, quoted
 from tctl.flags import Common, Connection, pairs
 
 if TYPE_CHECKING:
@@ -210,5 +210,5 @@ def _profile(file: str | None, name: str | None) -> dict[str, Any]:
             raise CommandError(f"{path} is not TOML: {error}") from None
     found: dict[str, Any] = content.get("profile", {}).get(name or "default", {})
     if name and not found:
-        raise CommandError(f'unable to find profile "{name}" in config data')
+        raise CommandError(f"unable to find profile {quoted(name)} in config data")
     return found

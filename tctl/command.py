@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,11 @@ SETTINGS = {"help_option_names": ["--help", "-h"]}
 
 class CommandError(Exception):
     """The command did not succeed; the message is the one sentence that the user sees on stderr."""
+
+
+def quoted(text: str) -> str:
+    """A text in sentences, as Go's %q writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 class Unread(Exception):
@@ -54,6 +60,8 @@ def command(app: typer.Typer, name: str, **attrs: Any) -> Callable[[F], F]:
                 sys.stdout.flush()
             except BrokenPipeError:
                 raise Unread from None
+            except KeyboardInterrupt:
+                raise CommandError("program interrupted") from None
 
         run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
         run.__annotations__ = {key: each.annotation for key, each in own.items()}

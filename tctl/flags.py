@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from tctl.command import CommandError, options
+from tctl.command import CommandError, options, quoted
 
 if TYPE_CHECKING:
     from tctl.client import Client
@@ -46,7 +46,7 @@ def pairs(items: Iterable[str]) -> dict[str, str]:
     for item in items:
         key, equals, value = item.partition("=")
         if not equals:
-            raise CommandError(f"missing expected '=' in \"{item}\"")
+            raise CommandError(f"missing expected '=' in {quoted(item)}")
         found[key] = value
     return found
 
@@ -58,7 +58,7 @@ def json_pairs(items: Iterable[str]) -> dict[str, Any]:
         try:
             found[key] = json.loads(value)
         except ValueError as error:
-            raise CommandError(f'invalid JSON value for key "{key}": {error}') from None
+            raise CommandError(f"invalid JSON value for key {quoted(key)}: {error}") from None
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from tctl.command import CommandError, command, group
+from tctl.command import CommandError, command, group, quoted
 from tctl.flags import Call, one_of, option
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def remove(call: Call, *, name: Names, yes: Annotated[bool, option("--yes", "-y"
     """Remove search attributes."""
     from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 
-    names = " ".join(f'"{each}"' for each in name)
+    names = " ".join(map(quoted, name))
     if not call.confirm(f"You are about to remove search attribute [{names}]? y/N", ("yes", "y"), yes):
         raise CommandError("user denied confirmation, operation aborted")
     request = RemoveSearchAttributesRequest(namespace=call.client.namespace, search_attributes=name)

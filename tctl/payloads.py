@@ -11,7 +11,7 @@ from typing import Any
 
 from temporalio.api.common.v1 import Header, Payload, Payloads
 
-from tctl.command import CommandError
+from tctl.command import CommandError, quoted
 from tctl.flags import Input, json_pairs
 
 
@@ -28,7 +28,7 @@ def arguments(given: Input) -> Payloads:
             raise CommandError(f"metadata {item} expected to have '='")
         metadata.setdefault(key, []).append(value.encode())
         if len(metadata[key]) > max(1, len(inputs)):
-            raise CommandError(f'received more --input-meta flags for key "{key}" than number of inputs')
+            raise CommandError(f"received more --input-meta flags for key {quoted(key)} than number of inputs")
     metadata.setdefault("encoding", [b"json/plain"])
     return Payloads(payloads=[_payload(at, data, metadata, given.input_base64) for at, data in enumerate(inputs)])
 
@@ -83,4 +83,4 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise CommandError(f'failed reading input file "{path}": {error.strerror}') from None
+        raise CommandError(f"failed reading input file {quoted(path)}: {error.strerror}") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlencode
 
-from tctl.command import CommandError, command, group
+from tctl.command import CommandError, command, group, quoted
 from tctl.flags import Local, json_pairs, option, pairs
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _types(items: list[str]) -> dict[str, str]:
     found = _pairs(items, "invalid search attributes")
     for name, kind in found.items():
         if kind.lower() not in spelled:
-            raise CommandError(f'invalid search attribute value type "{kind}"')
+            raise CommandError(f"invalid search attribute value type {quoted(kind)}")
         found[name] = spelled[kind.lower()]
     return found
 

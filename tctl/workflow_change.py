@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tctl.command import CommandError, command
+from tctl.command import CommandError, command, quoted
 from tctl.flags import Call, Headers, Input, NoHeaders, Query, Run, option
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _batch(call: Call, target: Target, **operation: Any) -> None:
     from temporalio.api.workflowservice.v1 import CountWorkflowExecutionsRequest, StartBatchOperationRequest
 
     client, printer = call.client, call.printer
-    question = f'Start batch against workflows matching query "{target.query}"? y/N'
+    question = f"Start batch against workflows matching query {quoted(target.query)}? y/N"
     if not target.yes:
         counted = CountWorkflowExecutionsRequest(namespace=client.namespace, query=target.query)
         failing = "failed counting workflows from query"
@@ -209,8 +209,8 @@ def delete(call: Call, target: Target, *, headers: NoHeaders = []) -> None:  # n
     if target.query:
         _batch(call, target, deletion_operation=BatchOperationDeletion(identity=client.identity))
         return
-    which = f' with Run ID "{target.run_id}"' if target.run_id else ""
-    if not call.confirm(f'Delete Workflow "{target.workflow_id}"{which}? y/N', ("yes", "y"), target.yes):
+    which = f" with Run ID {quoted(target.run_id)}" if target.run_id else ""
+    if not call.confirm(f"Delete Workflow {quoted(target.workflow_id)}{which}? y/N", ("yes", "y"), target.yes):
         raise CommandError("user denied confirmation")
     request = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=target.execution)
     client.ask(client.workflow.DeleteWorkflowExecution, request, "failed to delete workflow")

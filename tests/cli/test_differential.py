@@ -276,3 +276,17 @@ def test_search_attributes(both: Both, address: str) -> None:
         ]
         said.append([(each.code, each.out.replace(name, "<n>"), each.err.replace(name, "<n>")) for each in steps])
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("more", [(), ("-o", "json")])
+@pytest.mark.parametrize("verb", [("terminate", "--reason", "r"), ("cancel",), ("signal", "--name", "s"), ("delete",)])
+def test_batches(both: Both, verb: tuple[str, ...], more: tuple[str, ...]) -> None:
+    """A filter instead of a workflow ID makes a batch job."""
+    words = ("workflow", *verb, "-q", 'WorkflowType = "NoSuch"')
+    agreed = [cli(*words, "--yes", *more) for cli in both]
+    assert [(each.code, normal(each.out), each.err) for each in agreed[:1]] == [
+        (each.code, normal(each.out), each.err) for each in agreed[1:]
+    ]
+    asked = [cli(*words, *more, stdin="y\n") for cli in both]
+    assert normal(asked[0].out) == normal(asked[1].out)
+    assert (asked[0].code, asked[0].err) == (asked[1].code, asked[1].err)

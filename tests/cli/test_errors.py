@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -165,3 +166,17 @@ def test_an_output_that_nobody_reads(address: str) -> None:
 def test_bad_words_never_break_json(address: str) -> None:
     done = tctl("workflow", "list", "-q", "WorkflowId = 'none'", "-o", "json", "--address", address)
     assert json.loads(done.out) == []
+
+
+def test_interrupt(address: str) -> None:
+    on = ("--address", address, "-w", "endless")
+    assert tctl("workflow", "start", *on, "--type", "T", "-t", "nobody").code == 0
+    command = [sys.executable, "-m", "tctl", "workflow", "show", "--follow", *on]
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root)
+    assert process.stdout and process.stderr
+    while "WorkflowTaskScheduled" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[1] == "Error: program interrupted\n"
+    assert process.returncode == 1
