@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,9 +22,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
+
+from tests import servers
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = "activity,chain,fanout,signal,timer,query"
@@ -39,49 +39,12 @@ class Server(NamedTuple):
     address: str
 
 
-def command(name: str, port: int, file: Path) -> list[str]:
-    """How each server is started."""
-    bin = Path(sys.executable).parent
-    flags = [
-        "server",
-        "start-dev",
-        "--headless",
-        "--port",
-        str(port),
-        "--db-filename",
-        str(file),
-        "--log-level",
-        "error",
-    ]
-    return [str(bin / ("tctl" if name == "ours" else "temporal")), *flags]
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
-
-
-def wait_until_serving(address: str, seconds: float = 60) -> None:
-    """Returns once the health service says SERVING."""
-    with grpc.insecure_channel(address) as channel:
-        request = health_pb2.HealthCheckRequest(service="temporal.api.workflowservice.v1.WorkflowService")
-        reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=seconds, wait_for_ready=True)
-        assert reply.status == health_pb2.HealthCheckResponse.SERVING, reply
-
-
 @contextmanager
 def running(name: str, file: Path) -> Iterator[Server]:
     """A server process on a file, serving."""
-    port = free_port()
-    with subprocess.Popen(command(name, port, file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_until_serving(f"127.0.0.1:{port}")
-            yield Server(name, process.pid, f"127.0.0.1:{port}")
-        finally:
-            process.terminate()
-            process.wait(30)
+    with servers.running("tctl" if name == "ours" else "temporal", "--log-level", "error", file=file) as server:
+        assert server.process is not None
+        yield Server(name, server.process.pid, server.address)
 
 
 def cpu_seconds(pid: int) -> float:
