@@ -41,6 +41,10 @@ class Started(NamedTuple):
     last: int
     suffix: bytes = b""
 
+    @property
+    def is_activity(self) -> bool:
+        return isinstance(self.response, PollActivityTaskQueueResponse)
+
 
 def start(step: Step, run: Run, task: Task, poll: Poll) -> Started:
     """Starts the task for the poll. Raises NotFound when it is moot."""
@@ -93,8 +97,13 @@ def _answer(started: Started, data: bytes, more: int) -> bytes:
 
 def joined(response: Message, field: str, data: bytes) -> bytes:
     """The response with a message joined in that is encoded already."""
-    number = response.DESCRIPTOR.fields_by_name[field].number
-    return b"".join((response.SerializeToString(), varint(number << 3 | 2), varint(len(data)), data))
+    return response.SerializeToString() + embedded(type(response), field, data)
+
+
+def embedded(kind: type[Message], field: str, data: bytes) -> bytes:
+    """An encoded message as a field of a message of that kind; may be joined to its encoding."""
+    number = kind.DESCRIPTOR.fields_by_name[field].number
+    return b"".join((varint(number << 3 | 2), varint(len(data)), data))
 
 
 def page_token(run_id: str, first: int, after: int, *, running: bool, more: bool) -> bytes:

@@ -208,12 +208,18 @@ class Shard:
         if not await self._durable(commit):
             raise Unavailable(LOST)
 
-    def cached(self, key: Key) -> Run:
-        """The run that a decision is just being made on."""
-        return self.cache.get(key.namespace_id, key.workflow_id).runs[key.run_id]
+    def cached(self, state: State) -> Run:
+        """The run that a decision is just being made on; it may be a new one."""
+        runs = self.cache.get(state.key.namespace_id, state.key.workflow_id).runs
+        run = runs.get(state.key.run_id)
+        if run is None:
+            run = runs[state.key.run_id] = Run(state.key, state)
+        return run
 
     def forget(self, task: Task) -> None:
         """Deletes the row of a moot task, some time."""
+        if not self.loader.ready.is_set():
+            return
         workflow = self.cache.get(task.key.namespace_id, task.key.workflow_id)
         row = row_kind(task.kind, task.namespace_id, task.queue)
         self._commit_of(workflow).batch.tasks_done.append((row, task.id))

@@ -80,7 +80,7 @@ class Shards:
         shard = self.of(key.namespace_id, key.workflow_id)
 
         def start(step: Step) -> reader.Started:
-            return reader.start(step, shard.cached(key), task, poll)
+            return reader.start(step, shard.cached(step.state), task, poll)
 
         try:
             namespace = self._parts.namespaces.by_id(task.namespace_id)

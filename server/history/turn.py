@@ -91,7 +91,7 @@ class Turn:
         if poller is None:
             return
         try:
-            started = start(step, self._run(step.state), task, poller.poll)
+            started = start(step, self._shard.cached(step.state), task, poller.poll)
             settle(step)
         except Rejected:  # nothing has changed: it waits like any other task
             log.exception("a task that was just scheduled could not be started")
@@ -101,12 +101,6 @@ class Turn:
             raise
         else:
             self._taken.append((poller, task, started))
-
-    def _run(self, state: State) -> Run:
-        run = self._workflow.runs.get(state.key.run_id)
-        if run is None:
-            run = self._workflow.runs[state.key.run_id] = Run(state.key, state)
-        return run
 
     def _task(self, state: State, d: Dispatch) -> Task:
         return Task(
@@ -132,7 +126,7 @@ class Turn:
         batch = Batch(self._shard.lease, 0)
         for step in self._all():
             outcome = step.finish()
-            run = self._run(step.state)
+            run = self._shard.cached(step.state)
             if step.was_status == 0:
                 self._point(batch, run)
             self._add_run(batch, run, outcome)

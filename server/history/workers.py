@@ -34,15 +34,13 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server import tokens
-from server.core.outcome import WORKFLOW_TASK, Namespace, Poll
+from server.core.outcome import Namespace
 from server.core.rejected import InvalidArgument, NotFound, Rejected
-from server.core.settle import settle
 from server.core.state_pb2 import TaskToken
 from server.core.step import Step
 from server.core.workflow import activities, completion, tasks
-from server.history import queries, reader
+from server.history import eager, queries, reader
 from server.history.cache import Run
-from server.history.shard import Shard
 from server.history.shards import Shards
 
 FOREIGN = "Operation requested with a token from a different namespace."
@@ -62,16 +60,16 @@ class Workers(Shards):
     async def respond_workflow_task_completed(
         self, namespace: Namespace, request: RespondWorkflowTaskCompletedRequest
     ) -> bytes:
-        """An encoded response; with the next workflow task, started, when the worker asks for it and there is one at once."""
+        """An encoded response; with what the worker asks for and there is at once: its next workflow task, its activities."""
         token = _token(namespace, request.task_token)
         shard = self.of(namespace.id, token.workflow_id)
-        inline: list[reader.Started] = []
+        wanted: list[reader.Started] = []
 
         def decide(step: Step) -> RespondWorkflowTaskCompletedResponse | Rejected:
-            inline.clear()
+            wanted.clear()
             reply = completion.complete_workflow_task(step, token, request)
-            if request.return_new_workflow_task and not isinstance(reply, Rejected):
-                inline.extend(_start_inline(shard, step, request.identity))
+            if not isinstance(reply, Rejected):
+                wanted.extend(eager.start_wanted(shard, step, request))
             return reply
 
         def after(run: Run) -> None:
@@ -79,10 +77,7 @@ class Workers(Shards):
 
         reply = await shard.run(namespace, token.workflow_id, token.run_id, decide, after)
         assert isinstance(reply, RespondWorkflowTaskCompletedResponse)
-        if not inline:
-            return reply.SerializeToString()
-        data = reader.at_hand(inline[0]) or await reader.fetched(shard, inline[0])
-        return reader.joined(reply, "workflow_task", data)
+        return await eager.answer(shard, reply, wanted, "workflow_task", "activity_tasks")
 
     async def respond_workflow_task_failed(
         self, namespace: Namespace, request: RespondWorkflowTaskFailedRequest
@@ -189,14 +184,3 @@ def _token_by_id(namespace: Namespace, request: ById) -> TaskToken:
         run_id=request.run_id,
         activity_id=request.activity_id,
     )
-
-
-def _start_inline(shard: Shard, step: Step, identity: str) -> list[reader.Started]:
-    """Starts the workflow task that the worker's own commands have just made necessary."""
-    settle(step)
-    for task in step.dispatches:
-        if task.kind == WORKFLOW_TASK:
-            poll = Poll(identity=identity, request_id=tasks.INLINE_REQUEST_ID)
-            response = tasks.start_workflow_task(step, task.scheduled_event_id, task.attempt, poll)
-            return [reader.shown(step.state, shard.cached(step.state.key), response)]
-    return []

@@ -27,9 +27,10 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import Namespace
+from server.core.settle import settle
 from server.core.step import Step
 from server.core.workflow import cancel, close, describe, signals, start
-from server.history import pages
+from server.history import eager, pages, reader
 from server.history.cache import Run
 from server.history.shards import Shards
 
@@ -37,12 +38,21 @@ from server.history.shards import Shards
 class Workflows(Shards):
     """The RPCs of clients. All raise Rejected."""
 
-    async def start_workflow_execution(
-        self, namespace: Namespace, request: StartWorkflowExecutionRequest
-    ) -> StartWorkflowExecutionResponse:
-        return await self.begin(
-            namespace, request.workflow_id, lambda current, new: start.start_workflow_execution(current, new, request)
-        )
+    async def start_workflow_execution(self, namespace: Namespace, request: StartWorkflowExecutionRequest) -> bytes:
+        """An encoded response; with the first workflow task, started, when that was asked for and accepted."""
+        shard = self.of(namespace.id, request.workflow_id)
+        first: list[reader.Started] = []
+
+        def decide(current: Step | None, new: Step) -> StartWorkflowExecutionResponse:
+            first.clear()
+            reply = start.start_workflow_execution(current, new, request)
+            if new.events and new.state.asked.eager_execution_accepted:
+                settle(new)
+                first.append(eager.start_workflow_task(shard, new, request.identity))
+            return reply
+
+        reply = await shard.begin(namespace, request.workflow_id, decide)
+        return await eager.answer(shard, reply, first, "eager_workflow_task")
 
     async def signal_with_start_workflow_execution(
         self, namespace: Namespace, request: SignalWithStartWorkflowExecutionRequest

@@ -23,6 +23,7 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskCompletedResponse,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
+    StartWorkflowExecutionResponse,
 )
 
 from drivers.base import Batch, Fault, Store, Unavailable
@@ -152,7 +153,8 @@ class Rig:
             request_id=str(uuid.uuid4()),
             **more,
         )
-        return (await self.engine.start_workflow_execution(NAMESPACE, request)).run_id
+        data = await self.engine.start_workflow_execution(NAMESPACE, request)
+        return StartWorkflowExecutionResponse.FromString(data).run_id
 
     async def signal(self, name: str, workflow_id: str = "w", run_id: str = "") -> None:
         at = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)

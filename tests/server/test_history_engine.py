@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import PollActivityTaskQueueResponse, Pol
 
 from drivers.base import Batch, Conflict, Fault, Fenced, Unknown
 from server.core.rejected import Internal, Missing, NotFound, Rejected, Unavailable
-from server.core.state import Key, State
+from server.core.state import State
 from server.core.step import Step
 from tests.server.history_kit import (
     NAMESPACE,
@@ -76,7 +76,7 @@ async def test_reload_is_equal_to_what_was_in_memory(tmp_path: Path) -> None:
         await r.engine.start_task(offered[-1], poll())
         await r.signal("s2")  # buffered
         shard = r.engine.of(NAMESPACE.id, "w")
-        live = shard.cached(Key(NAMESPACE.id, "w", run_id)).state
+        live = shard.cache.get(NAMESPACE.id, "w").runs[run_id].state
         assert live is not None
         stored = r.store.load(shard.lease, live.key)
         loaded = State.load(live.key, stored.core, stored.pending)
