@@ -30,12 +30,8 @@ class Limits:
     blob_size_bytes_max: int = _key("limit.blobSize.error", 2 * MIB)
     memo_size_bytes_warn: int = _key("limit.memoSize.warn", 2 * KIB)
     memo_size_bytes_max: int = _key("limit.memoSize.error", 2 * MIB)
-    history_size_bytes_suggest: int = _key(
-        "limit.historySize.suggestContinueAsNew", 4 * MIB
-    )
-    history_count_suggest: int = _key(
-        "limit.historyCount.suggestContinueAsNew", 4 * KIB
-    )
+    history_size_bytes_suggest: int = _key("limit.historySize.suggestContinueAsNew", 4 * MIB)
+    history_count_suggest: int = _key("limit.historyCount.suggestContinueAsNew", 4 * KIB)
     history_size_bytes_max: int = _key("limit.historySize.error", 50 * MIB)
     history_count_max: int = _key("limit.historyCount.error", 50 * KIB)
     pending_activities_max: int = _key("limit.numPendingActivities.error", 2000)
@@ -49,32 +45,19 @@ class Limits:
     activity_retry_initial_interval: int = SECOND
     activity_retry_interval_coefficient: float = 2.0
     activity_retry_interval_factor_max: float = 100.0
+    workflow_start_interval_min: int = _key("history.workflowIdReuseMinimalInterval", SECOND)
     workflow_task_timeout: int = _key("history.defaultWorkflowTaskTimeout", 10 * SECOND)
     workflow_task_timeout_max: int = 120 * SECOND
-    workflow_task_heartbeat_timeout: int = _key(
-        "history.workflowTaskHeartbeatTimeout", 30 * MINUTE
-    )
-    workflow_task_retry_max_interval: int = _key(
-        "history.workflowTaskRetryMaxInterval", 10 * MINUTE
-    )
-    workflow_task_critical_attempts: int = _key(
-        "history.workflowTaskCriticalAttempt", 10
-    )
+    workflow_task_heartbeat_timeout: int = _key("history.workflowTaskHeartbeatTimeout", 30 * MINUTE)
+    workflow_task_retry_max_interval: int = _key("history.workflowTaskRetryMaxInterval", 10 * MINUTE)
+    workflow_task_critical_attempts: int = _key("history.workflowTaskCriticalAttempt", 10)
     user_metadata_summary_bytes_max: int = _key("limit.userMetadataSummarySize", 400)
     user_metadata_details_bytes_max: int = _key("limit.userMetadataDetailsSize", 20000)
-    search_attributes_keys_max: int = _key(
-        "frontend.searchAttributesNumberOfKeysLimit", 100
-    )
-    search_attributes_value_bytes_max: int = _key(
-        "frontend.searchAttributesSizeOfValueLimit", 2 * KIB
-    )
-    search_attributes_total_bytes_max: int = _key(
-        "frontend.searchAttributesTotalSizeLimit", 40 * KIB
-    )
+    search_attributes_keys_max: int = _key("frontend.searchAttributesNumberOfKeysLimit", 100)
+    search_attributes_value_bytes_max: int = _key("frontend.searchAttributesSizeOfValueLimit", 2 * KIB)
+    search_attributes_total_bytes_max: int = _key("frontend.searchAttributesTotalSizeLimit", 40 * KIB)
     reset_points_max: int = _key("history.historyMaxAutoResetPoints", 20)
-    failure_size_bytes_max: int = _key(
-        "limit.mutableStateActivityFailureSize.error", 4 * KIB
-    )
+    failure_size_bytes_max: int = _key("limit.mutableStateActivityFailureSize.error", 4 * KIB)
 
 
 KEYS = {f.metadata["key"]: f.name for f in fields(Limits) if "key" in f.metadata}

@@ -25,8 +25,8 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionResponse,
 )
 
-from server.core import cron
-from server.core.limits import SECOND
+from server.core import cron, payloads, retry, search_attributes
+from server.core.durations import LONGEST, duration
 from server.core.outcome import timestamp
 from server.core.rejected import AlreadyStarted
 from server.core.state import RUNNING, State
@@ -46,6 +46,9 @@ FAILED = {
     S.WORKFLOW_EXECUTION_STATUS_TERMINATED,
     S.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 }
+OPTIONS_UPDATED = E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
+# What goes from the request to the started event as it is.
+CARRIED = ("input", "header", "priority", "versioning_override", "continued_failure", "last_completion_result")
 AnyStart = StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionRequest
 
 
@@ -57,7 +60,7 @@ def start_workflow_execution(
     if current is not None:
         known = current.state.requests.get(request.request_id)
         if known is not None:
-            return _existing(current.state, started=known.event_type == E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+            return _existing(current, request.request_id, known.event_type)
         if current.state.running:
             policy = conflict_policy(request)
             if policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING:
@@ -71,17 +74,18 @@ def start_workflow_execution(
         first_execution_run_id=new.state.key.run_id,
         started=True,
         status=RUNNING,
-        link=_event_link(new.namespace.name, new.state),
+        link=_event_link(new),
     )
 
 
 def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     """Emits the started event for what a caller asked; `more` are further attributes (parent, root)."""
+    limits = new.namespace.limits
     run_timeout = run_timeout_of(request.workflow_run_timeout, request.workflow_execution_timeout)
     attributes: dict[str, Any] = {
         "workflow_type": request.workflow_type,
         "task_queue": {"name": request.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
-        "workflow_execution_timeout": request.workflow_execution_timeout,
+        "workflow_execution_timeout": duration(min(request.workflow_execution_timeout.ToNanoseconds(), LONGEST)),
         "workflow_run_timeout": duration(run_timeout),
         "workflow_task_timeout": duration(task_timeout_of(new, request.workflow_task_timeout, run_timeout)),
         "identity": request.identity,
@@ -95,19 +99,18 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     execution_timeout = request.workflow_execution_timeout.ToNanoseconds()
     if execution_timeout:
         attributes["workflow_execution_expiration_time"] = timestamp(_round_ms(new.now + execution_timeout))
-    for name in ("input", "header", "retry_policy", "priority", "versioning_override"):
-        if request.HasField(name):  # type: ignore[arg-type]
+    for name in CARRIED:
+        if name in request.DESCRIPTOR.fields_by_name and request.HasField(name):  # type: ignore[arg-type]
             attributes[name] = getattr(request, name)
-    if isinstance(request, StartWorkflowExecutionRequest):
-        for name in ("continued_failure", "last_completion_result"):
-            if request.HasField(name):  # type: ignore[arg-type]
-                attributes[name] = getattr(request, name)
-        if request.completion_callbacks:
-            attributes["completion_callbacks"] = request.completion_callbacks
+    if request.HasField("retry_policy"):
+        attributes["retry_policy"] = retry.defaulted(request.retry_policy, limits)
     if request.HasField("memo"):
-        attributes["memo"] = request.memo
+        attributes["memo"] = payloads.memo(request.memo)
     if request.HasField("search_attributes"):
-        attributes["search_attributes"] = request.search_attributes
+        typed = search_attributes.typed(request.search_attributes, new.namespace.search_attributes)
+        attributes["search_attributes"] = payloads.search_attributes(typed)
+    if isinstance(request, StartWorkflowExecutionRequest):
+        attributes["completion_callbacks"] = request.completion_callbacks
     fields: dict[str, Any] = {"links": request.links}
     if request.HasField("user_metadata"):
         fields["user_metadata"] = request.user_metadata
@@ -117,7 +120,11 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
 def begin(new: Step, request_id: str, attributes: dict[str, Any], **fields: Any) -> None:
     """Emits the started event of a run; the chain's ids default to the run's own."""
     run_id = new.state.key.run_id
-    own = {"workflow_id": new.state.key.workflow_id, "original_execution_run_id": run_id, "first_execution_run_id": run_id}
+    own = {
+        "workflow_id": new.state.key.workflow_id,
+        "original_execution_run_id": run_id,
+        "first_execution_run_id": run_id,
+    }
     event = new.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, own | attributes, **fields)
     if request_id:
         new.state.requests[request_id] = Request(event_type=event.event_type, event_id=event.event_id)
@@ -134,11 +141,6 @@ def task_timeout_of(step: Step, asked: Duration, run_timeout: int) -> int:
     limits = step.namespace.limits
     timeout = min(asked.ToNanoseconds() or limits.workflow_task_timeout, limits.workflow_task_timeout_max)
     return min(timeout, run_timeout) if run_timeout else timeout
-
-
-def duration(ns: int) -> Duration:
-    """Nanoseconds as the protocol's message."""
-    return Duration(seconds=ns // SECOND, nanos=ns % SECOND)
 
 
 def _first_backoff(new: Step, request: AnyStart) -> int:
@@ -170,7 +172,9 @@ def resolve_running(current: Step, new: Step, policy: int) -> None:
     """Another run is asked for while one runs: it is terminated, or the request is refused. Raises AlreadyStarted."""
     if policy != Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING:
         raise already(current.state, "Workflow execution is already running. WorkflowId: {}, RunId: {}.")
-    close.terminate(current, "TerminateIfRunning WorkflowIdReusePolicy Policy", identity="history-service", details=_by(new))
+    close.terminate(
+        current, "TerminateIfRunning WorkflowIdReusePolicy Policy", identity="history-service", details=_by(new)
+    )
 
 
 def _by(new: Step) -> str:
@@ -193,63 +197,81 @@ def already(state: State, sentence: str) -> AlreadyStarted:
     return AlreadyStarted(sentence.format(state.key.workflow_id, state.key.run_id), next(started, ""), state.key.run_id)
 
 
-def _existing(state: State, *, started: bool) -> StartWorkflowExecutionResponse:
+def _existing(current: Step, request_id: str, event_type: int) -> StartWorkflowExecutionResponse:
+    """The answer to a request that was served before, by an event of `event_type`."""
+    started = event_type == E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
     return StartWorkflowExecutionResponse(
-        run_id=state.key.run_id,
-        first_execution_run_id=state.core.first_run_id,
+        run_id=current.state.key.run_id,
+        first_execution_run_id=current.state.core.first_run_id,
         started=started,
-        status=state.core.status,  # type: ignore[arg-type]
+        status=current.state.core.status,  # type: ignore[arg-type]
+        link=_event_link(current) if started else signals.request_link(current, request_id, OPTIONS_UPDATED),
     )
 
 
 def _use_existing(current: Step, request: StartWorkflowExecutionRequest) -> StartWorkflowExecutionResponse:
     """The running run stands for the new one; what the caller wants attached is attached."""
     options = request.on_conflict_options
-    reply = _existing(current.state, started=False)
-    reply.link.CopyFrom(_event_link(current.namespace.name, current.state))
-    if not request.HasField("on_conflict_options"):
-        return reply
-    attributes: dict[str, Any] = {}
-    if options.attach_request_id:
-        attributes["attached_request_id"] = request.request_id
-        reference = Link.WorkflowEvent.RequestIdReference(
-            request_id=request.request_id, event_type=E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
-        )
-        reply.link.workflow_event.ClearField("event_ref")
-        reply.link.workflow_event.request_id_ref.CopyFrom(reference)
-    if options.attach_completion_callbacks:
-        attributes["attached_completion_callbacks"] = request.completion_callbacks
-    links = request.links if options.attach_links else ()
-    current.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, attributes, links=links)
-    return reply
+    request_id = request.request_id if options.attach_request_id else ""
+    if request.HasField("on_conflict_options"):
+        attributes: dict[str, Any] = {"attached_request_id": request_id}
+        if options.attach_completion_callbacks:
+            attributes["attached_completion_callbacks"] = request.completion_callbacks
+        links = request.links if options.attach_links else ()
+        current.emit(OPTIONS_UPDATED, attributes, links=links, worker_may_ignore=True)
+    return StartWorkflowExecutionResponse(
+        run_id=current.state.key.run_id,
+        first_execution_run_id=current.state.core.first_run_id,
+        status=RUNNING,
+        link=signals.request_link(current, request_id, OPTIONS_UPDATED) if request_id else _event_link(current),
+    )
 
 
-def _event_link(namespace: str, state: State) -> Link:
+def _event_link(step: Step) -> Link:
     """Names the started event."""
+    key = step.state.key
     reference = Link.WorkflowEvent.EventReference(event_id=1, event_type=E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
-    where = {"namespace": namespace, "workflow_id": state.key.workflow_id, "run_id": state.key.run_id}
-    return Link(workflow_event=Link.WorkflowEvent(**where, event_ref=reference))
+    event = Link.WorkflowEvent(
+        namespace=step.namespace.name, workflow_id=key.workflow_id, run_id=key.run_id, event_ref=reference
+    )
+    return Link(workflow_event=event)
+
+
+# With a signal ---------------------------------------------------------------------------------------------------------------------
 
 
 def signal_with_start_workflow_execution(
     current: Step | None, new: Step, request: SignalWithStartWorkflowExecutionRequest
 ) -> SignalWithStartWorkflowExecutionResponse:
     """Signals the running run; where there is none, or the conflict policy says so, starts one with the signal in its first batch.
-    Raises AlreadyStarted."""
-    if current is not None and current.state.running:
+    Raises AlreadyStarted, InvalidArgument."""
+    if current is not None:
+        if signals.known(current.state, request.request_id):
+            return _signaled(current, request, started=False)
         policy = conflict_policy(request)
-        known = request.request_id in current.state.requests
-        if known or policy != Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING:
-            signals.signal(current, request)
-            return SignalWithStartWorkflowExecutionResponse(run_id=current.state.key.run_id, started=False)
-        resolve_running(current, new, policy)
-    elif current is not None:
-        if request.request_id in current.state.requests:
-            return SignalWithStartWorkflowExecutionResponse(run_id=current.state.key.run_id, started=True)
-        check_reuse(current.state, request.workflow_id_reuse_policy)
+        if not current.state.running:
+            check_reuse(current.state, request.workflow_id_reuse_policy)
+        elif policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING:
+            signals.check_count(current)
+            signals.signal(current, request, request.signal_input)
+            current.state.core.first_task_at = 0  # a start delay ends here
+            return _signaled(current, request, started=False)
+        else:
+            resolve_running(current, new, policy)
     begin_requested(new, request)
-    signals.signal(new, request, deduplicate=False)
-    return SignalWithStartWorkflowExecutionResponse(run_id=new.state.key.run_id, started=True)
+    signals.signal(new, request, request.signal_input)
+    return _signaled(new, request, started=True)
+
+
+def _signaled(
+    step: Step, request: SignalWithStartWorkflowExecutionRequest, *, started: bool
+) -> SignalWithStartWorkflowExecutionResponse:
+    return SignalWithStartWorkflowExecutionResponse(
+        run_id=step.state.key.run_id,
+        first_execution_run_id=step.state.core.first_run_id,
+        started=started,
+        signal_link=signals.request_link(step, request.request_id, signals.SIGNALED),
+    )
 
 
 # Folds -----------------------------------------------------------------------------------------------------------------------------
@@ -275,6 +297,8 @@ def apply_workflow_execution_started(state: State, event: HistoryEvent) -> None:
     for name in ("memo", "search_attributes", "priority"):
         if a.HasField(name):  # type: ignore[arg-type]
             getattr(core, name).CopyFrom(getattr(a, name))
+    if a.HasField("prev_auto_reset_points"):
+        core.auto_reset_points.CopyFrom(a.prev_auto_reset_points)
 
 
 def apply_workflow_execution_options_updated(state: State, event: HistoryEvent) -> None:
