@@ -3,9 +3,19 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup start test check bench proto clean
+.PHONY: setup tools install start test check bench proto clean
 
 setup: $(VENV)/.ready
+
+# Go and Node are for the SDK tests and the benchmark only.
+tools: setup
+	@command -v go >/dev/null || $(MAKE) install PACKAGES=golang-go
+	@command -v npm >/dev/null || $(MAKE) install PACKAGES="nodejs npm"
+	cd tests/sdk/typescript && npm ci --silent --no-audit --no-fund
+
+install:
+	@test "$$(id -u)" = 0 || { echo "$(PACKAGES) is needed: install it and try again."; exit 1; }
+	apt-get update -qq && apt-get install -qq -y $(PACKAGES)
 
 $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed."; exit 1; }
@@ -23,10 +33,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+test: tools check
 	$(BIN)/pytest -q
 
-bench: setup
+bench: tools
 	$(BIN)/python -m tests.bench.run
 
 proto: setup
