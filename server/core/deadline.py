@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Deadline(NamedTuple):
-    """At `at` (ns) `fire(step, key)` is called, if the thing is still due then. Ties run in the order of `key`."""
+    """At `at` (ns) `fire(step, key)` is called, which ends this deadline. Ties run in the order of `key`."""
 
     at: int
     key: str

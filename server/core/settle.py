@@ -11,10 +11,10 @@ from server.core.workflow import tasks
 def settle(step: Step) -> None:
     """Buffered events get their ids once no worker holds a workflow task; unseen news has a workflow task; a closed run offers nothing."""
     state, core = step.state, step.state.core
-    if state.buffered and not step.held:
-        core.task_attempt = (
-            1  # news came: the next task is no repetition of the failing one
-        )
+    if not state.running:
+        step.late.clear()
+    elif (state.buffered or step.late) and not step.held:
+        core.task_attempt = 1  # news came: the next task is no repetition of the failing one
         step.flush()
     if not state.running:
         _withdraw_all(step)

@@ -6,7 +6,8 @@ a state whose commit failed is thrown away and loaded again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
@@ -25,34 +26,53 @@ V = TypeVar("V", bound=Message)
 
 
 class Table(dict[K, V], Generic[K, V]):
-    """A dictionary of pending records that remembers which keys were touched since the last `changes`."""
+    """A dictionary of pending records that remembers which keys were touched since the last `changes`, and when each record is due."""
 
-    __slots__ = ("kind", "touched")
+    __slots__ = ("_due", "_stale", "kind", "touched")
 
     def __init__(self, kind: int) -> None:
         super().__init__()
         self.kind = kind
         self.touched: set[K] = set()
+        self._due: dict[K, int] = {}
+        self._stale: set[K] = set()
 
     def __setitem__(self, key: K, value: V) -> None:
-        self.touched.add(key)
-        super().__setitem__(key, value)
+        self._touch(key)
+        dict.__setitem__(self, key, value)
 
     def __delitem__(self, key: K) -> None:
-        self.touched.add(key)
-        super().__delitem__(key)
+        self._touch(key)
+        dict.__delitem__(self, key)
 
     def edit(self, key: K) -> V:
         """The record, to be changed in place. Raises KeyError."""
-        self.touched.add(key)
+        self._touch(key)
         return self[key]
+
+    def _touch(self, key: K) -> None:
+        self.touched.add(key)
+        self._stale.add(key)
+
+    def first(self, when: Callable[[V], int]) -> tuple[int, K] | None:
+        """When the record that is due first is due, and its key. `when` (ns, 0 for never; always the same function) is asked again only for
+        records touched since: with thousands pending, this is called after every step."""
+        for key in self._stale:
+            record = self.get(key)
+            at = 0 if record is None else when(record)
+            if at:
+                self._due[key] = at
+            else:
+                self._due.pop(key, None)
+        self._stale.clear()
+        if not self._due:
+            return None
+        key, at = min(self._due.items(), key=itemgetter(1))
+        return at, key
 
     def changes(self) -> list[tuple[int, str, bytes | None]]:
         """(kind, id, record or None) of every touched key, and forgets them."""
-        out = [
-            (self.kind, str(k), self[k].SerializeToString() if k in self else None)
-            for k in self.touched
-        ]
+        out = [(self.kind, str(k), self[k].SerializeToString() if k in self else None) for k in self.touched]
         self.touched.clear()
         return out
 
@@ -75,6 +95,7 @@ class State:
 
     __slots__ = (
         "activities",
+        "activity_ids",
         "buffered",
         "buffered_gone",
         "buffered_saved",
@@ -92,15 +113,12 @@ class State:
         self.started: HistoryEvent | None = None
         self.started_saved = False
         self.activities: Table[int, Activity] = Table(ACTIVITY)
+        self.activity_ids: dict[str, int] = {}  # of the same records, by the id that the workflow gave
         self.timers: Table[str, Timer] = Table(TIMER)
         self.requests: Table[str, Request] = Table(REQUEST)
         self.buffered: list[HistoryEvent] = []
-        self.buffered_saved: list[
-            int
-        ] = []  # row numbers of the stored prefix of `buffered`
-        self.buffered_gone: list[
-            int
-        ] = []  # row numbers of events that have their id now
+        self.buffered_saved: list[int] = []  # row numbers of the stored prefix of `buffered`
+        self.buffered_gone: list[int] = []  # row numbers of events that have their id now
 
     @property
     def running(self) -> bool:
@@ -114,9 +132,7 @@ class State:
 
     def changes(self) -> list[tuple[int, str, bytes | None]]:
         """Every pending row that differs from the store, as (kind, id, bytes or None to delete); afterwards they count as stored."""
-        out = (
-            self.activities.changes() + self.timers.changes() + self.requests.changes()
-        )
+        out = self.activities.changes() + self.timers.changes() + self.requests.changes()
         if self.started is not None and not self.started_saved:
             out.append((STARTED, "", self.started.SerializeToString()))
             self.started_saved = True
@@ -125,9 +141,7 @@ class State:
         for event in self.buffered[len(self.buffered_saved) :]:
             self.core.buffered_seq += 1
             self.buffered_saved.append(self.core.buffered_seq)
-            out.append(
-                (BUFFERED, f"{self.core.buffered_seq:019}", event.SerializeToString())
-            )
+            out.append((BUFFERED, f"{self.core.buffered_seq:019}", event.SerializeToString()))
         return out
 
     def take_buffered(self) -> list[HistoryEvent]:
@@ -137,10 +151,14 @@ class State:
         self.buffered_saved = []
         return events
 
+    def drop_buffered(self, index: int) -> None:
+        """One buffered event will not happen."""
+        del self.buffered[index]
+        if index < len(self.buffered_saved):
+            self.buffered_gone.append(self.buffered_saved.pop(index))
+
     @classmethod
-    def load(
-        cls, key: Key, core: bytes, rows: Iterable[tuple[int, str, bytes | None]]
-    ) -> State:
+    def load(cls, key: Key, core: bytes, rows: Iterable[tuple[int, str, bytes | None]]) -> State:
         """The state as stored; the inverse of `core` and all `changes` so far."""
         state = cls(key)
         state.core = Core.FromString(core)
@@ -156,7 +174,9 @@ class State:
 
 
 def _load_activity(state: State, id: str, data: bytes) -> None:
-    state.activities[int(id)] = Activity.FromString(data)
+    activity = Activity.FromString(data)
+    state.activities[int(id)] = activity
+    state.activity_ids[activity.activity_id] = int(id)
 
 
 def _load_timer(state: State, id: str, data: bytes) -> None:
@@ -172,7 +192,7 @@ def _load_buffered(state: State, id: str, data: bytes) -> None:
     state.buffered_saved.append(int(id))
 
 
-def _load_started(state: State, id: str, data: bytes) -> None:
+def _load_started(state: State, _id: str, data: bytes) -> None:
     state.started = HistoryEvent.FromString(data)
     state.started_saved = True
 

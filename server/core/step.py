@@ -23,9 +23,7 @@ from server.core.state import State
 
 # The field of HistoryEvent that carries the attributes of a type.
 ATTRIBUTES = {
-    value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes"
-    for name, value in EventType.items()
-    if value
+    value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes" for name, value in EventType.items() if value
 }
 
 
@@ -40,20 +38,22 @@ class Step:
         self.events: list[HistoryEvent] = []
         self.dispatches: list[Dispatch] = []
         self.lapsed: list[tuple[str, int]] = []
+        self.late: list[HistoryEvent] = []  # what commands caused besides their own events: numbered by the next flush
         self.was_status = state.core.status
-        self.next: Step | None = (
-            None  # the first step of the run that follows this one, committed with it
-        )
+        self.next: Step | None = None  # the first step of the run that follows this one, committed with it
 
     def emit(
         self,
         event_type: int,
         attributes: Message | dict[str, Any],
         at: int = 0,
+        *,
+        late: bool = False,
         **fields: Any,
     ) -> HistoryEvent:
         """Makes an event, gives it the next id (or buffers it while a worker holds a workflow task), and folds it into the state.
-        `at` is its time (0: now); `fields` are further fields of HistoryEvent (user_metadata, links)."""
+        `at` is its time (0: now); a `late` one gets its id after all others of this step; `fields` are further fields of HistoryEvent
+        (user_metadata, links)."""
         event = HistoryEvent(
             event_type=event_type,  # type: ignore[arg-type]
             event_time=timestamp(at or self.now),
@@ -61,7 +61,9 @@ class Step:
             **{ATTRIBUTES[event_type]: attributes},  # type: ignore[arg-type]
             **fields,
         )
-        if event_type in tables.BUFFERED and self.held:
+        if late:
+            self.late.append(event)
+        elif event_type in tables.BUFFERED and self.held:
             self.state.buffered.append(event)
         else:
             self._number(event)
@@ -83,16 +85,20 @@ class Step:
     def flush(self) -> None:
         """Numbers the buffered events: news first, results of pending things last, each result after its own started event."""
         started: dict[int, int] = {}
-        events = self.state.take_buffered()
+        events = self.state.take_buffered() + self.late
+        self.late = []
         for event in sorted(events, key=lambda e: e.event_type in tables.RESULTS):
             self._number(event)
             attributes = getattr(event, ATTRIBUTES[event.event_type])
             if event.event_type in tables.RESULTS:
-                attributes.started_event_id = started.get(
-                    attributes.scheduled_event_id, attributes.started_event_id
-                )
+                attributes.started_event_id = started.get(attributes.scheduled_event_id, attributes.started_event_id)
             elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 started[attributes.scheduled_event_id] = event.event_id
+
+    def completed_by(self, completed_event_id: int) -> str:
+        """The identity of the worker whose commands run: it completed the workflow task in this step."""
+        event = self.events[completed_event_id - self.events[0].event_id]
+        return event.workflow_task_completed_event_attributes.identity
 
     def offer(self, kind: int, queue: str, scheduled_event_id: int, **more: Any) -> int:
         """Notes that a task waits for a worker of `queue`; returns the id of its row."""
@@ -103,9 +109,7 @@ class Step:
             "scheduled_time": self.now,
             **more,
         }
-        self.dispatches.append(
-            Dispatch(kind, queue, scheduled_event_id, id=id, **fields)
-        )
+        self.dispatches.append(Dispatch(kind, queue, scheduled_event_id, id=id, **fields))
         return id
 
     def withdraw(self, kind: int, queue: str, dispatch_id: int) -> None:
@@ -116,9 +120,7 @@ class Step:
         if len(kept) < len(self.dispatches):
             self.dispatches = kept
         else:
-            self.lapsed.append(
-                (row_kind(kind, self.state.key.namespace_id, queue), dispatch_id)
-            )
+            self.lapsed.append((row_kind(kind, self.state.key.namespace_id, queue), dispatch_id))
 
     def finish(self) -> Outcome:
         """Closes the step after the last `settle`; the state's next deadline goes with it."""

@@ -136,24 +136,23 @@ def replay(state: State, events: Iterable[HistoryEvent]) -> None:
         state.core.next_event_id = event.event_id + 1
 
 
+def _first_due(state: State) -> Deadline | None:
+    deadlines = (deadline for due in DEADLINES for deadline in due(state))
+    return min(deadlines, key=lambda d: (d.at, d.key), default=None)
+
+
 def next_wake(state: State) -> int | None:
     """When the run must be looked at again, derived from what is pending; None for never."""
     if not state.running:
         return state.core.retention_deadline or None
-    return min(
-        (deadline.at for due in DEADLINES for deadline in due(state)), default=None
-    )
+    first = _first_due(state)
+    return None if first is None else first.at
 
 
 def wake(step: Step) -> None:
     """Everything that is due happens, in the order of the deadlines, until the run closes."""
-    state = step.state
-    ripe = [
-        deadline
-        for due in DEADLINES
-        for deadline in due(state)
-        if deadline.at <= step.now
-    ]
-    for deadline in sorted(ripe, key=lambda d: (d.at, d.key)):
-        if state.running:
-            deadline.fire(step, deadline.key)
+    while step.state.running:
+        first = _first_due(step.state)
+        if first is None or first.at > step.now:
+            return
+        first.fire(step, first.key)

@@ -20,7 +20,7 @@ from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes as
 from temporalio.api.workflow.v1 import ResetPoints
 
 from server.core import cron, payloads, retry, search_attributes
-from server.core.durations import checked, duration
+from server.core.durations import capped, duration
 from server.core.outcome import timestamp
 from server.core.rejected import BadCommand, InvalidArgument
 from server.core.state import Key, State
@@ -172,10 +172,7 @@ def _timeouts(step: Step, a: ContinueAsNewWorkflowExecutionCommandAttributes, ki
 
 
 def _on_command(given: Duration, name: str) -> int:
-    try:
-        return checked(given)
-    except ValueError as wrong:
-        raise InvalidArgument(f"Invalid {name} on ContinueAsNewWorkflowExecutionCommand: {wrong}") from wrong
+    return capped(given, f"Invalid {name} on ContinueAsNewWorkflowExecutionCommand")
 
 
 def _bad(what: str, kind: str, queue: str, cause: int = CONTINUE_AS_NEW) -> BadCommand:

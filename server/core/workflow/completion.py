@@ -47,25 +47,13 @@ def complete_workflow_task(
         tasks.timed_out(step, TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)
         core.ClearField("sticky")
         return NotFound("workflow task heartbeat timeout")
-    if step.state.buffered and any(
-        c.command_type in tables.CLOSING for c in request.commands
-    ):
-        return _fail_for(
-            step,
-            BadCommand(Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND),
-            request,
-        )
     since = core.task.original_scheduled_time
     completed = _emit_completed(step, request)
     sticky = request.sticky_attributes
     core.ClearField("sticky")
     if sticky.worker_task_queue.name:
         timeout = sticky.schedule_to_start_timeout.ToNanoseconds()
-        core.sticky.CopyFrom(
-            Sticky(
-                queue=sticky.worker_task_queue.name, schedule_to_start_timeout=timeout
-            )
-        )
+        core.sticky.CopyFrom(Sticky(queue=sticky.worker_task_queue.name, schedule_to_start_timeout=timeout))
     core.task_heartbeat_since = since if _is_heartbeat(request) else 0
     if request.force_create_new_workflow_task:
         core.unseen = True
@@ -78,6 +66,8 @@ def complete_workflow_task(
 
 
 def _run(step: Step, command: Command, completed_event_id: int) -> None:
+    if step.state.buffered and command.command_type in tables.CLOSING:
+        raise BadCommand(Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND)
     run = tables.COMMANDS.get(command.command_type)
     if run is None:
         name = tasks.camel(CommandType.Name(command.command_type), "COMMAND_TYPE_")
@@ -107,40 +97,26 @@ def _check_sequence(commands: Sequence[Command]) -> None:
     closing = ""
     for command in commands:
         if closing:
-            names = ", ".join(
-                tasks.camel(CommandType.Name(c.command_type), "COMMAND_TYPE_")
-                for c in commands
-            )
+            names = ", ".join(tasks.camel(CommandType.Name(c.command_type), "COMMAND_TYPE_") for c in commands)
             msg = f"invalid command sequence: [{names}], command {closing} must be the last command."
             raise InvalidArgument(msg)
         if command.command_type not in CommandType.values() or not command.command_type:
             msg = f"unknown command type: {command.command_type or 'Unspecified'}"
             raise InvalidArgument(msg)
         if command.command_type in tables.CLOSING:
-            closing = tasks.camel(
-                CommandType.Name(command.command_type), "COMMAND_TYPE_"
-            )
+            closing = tasks.camel(CommandType.Name(command.command_type), "COMMAND_TYPE_")
 
 
 def _is_heartbeat(request: RespondWorkflowTaskCompletedRequest) -> bool:
-    return (
-        request.force_create_new_workflow_task
-        and not request.commands
-        and not request.messages
-    )
+    return request.force_create_new_workflow_task and not request.commands and not request.messages
 
 
 def _beats_too_long(step: Step, request: RespondWorkflowTaskCompletedRequest) -> bool:
     since = step.state.core.task.original_scheduled_time
-    return (
-        _is_heartbeat(request)
-        and step.now > since + step.namespace.limits.workflow_task_heartbeat_timeout
-    )
+    return _is_heartbeat(request) and step.now > since + step.namespace.limits.workflow_task_heartbeat_timeout
 
 
-def _emit_completed(
-    step: Step, request: RespondWorkflowTaskCompletedRequest
-) -> HistoryEvent:
+def _emit_completed(step: Step, request: RespondWorkflowTaskCompletedRequest) -> HistoryEvent:
     core = step.state.core
     if core.task.kind == WorkflowTask.TRANSIENT:
         _write_transient(step, request.identity)
@@ -165,9 +141,7 @@ def _write_transient(step: Step, identity: str) -> None:
     task = WorkflowTask()
     task.CopyFrom(step.state.core.task)
     scheduled = tasks.scheduled_attributes(step.state, task.timeout, task.attempt)
-    event = step.emit(
-        E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, scheduled, at=task.scheduled_time
-    )
+    event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, scheduled, at=task.scheduled_time)
     task.scheduled_event_id, task.identity = event.event_id, identity
     step.emit(
         E.EVENT_TYPE_WORKFLOW_TASK_STARTED,
@@ -186,16 +160,11 @@ def _failing(
     return instead
 
 
-def _fail_for(
-    step: Step, bad: BadCommand, request: RespondWorkflowTaskCompletedRequest
-) -> InvalidArgument:
+def _fail_for(step: Step, bad: BadCommand, request: RespondWorkflowTaskCompletedRequest) -> InvalidArgument:
     """Fails the held task for a bad command. A task that keeps failing is dropped instead: it times out and is retried after that."""
     cause = tasks.camel(Cause.Name(bad.cause), "WORKFLOW_TASK_FAILED_CAUSE_")  # type: ignore[arg-type]
     message = f"{cause}: {bad.message}" if bad.message else cause
-    if (
-        step.state.core.task.attempt > 1
-        and bad.cause != Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
-    ):
+    if step.state.core.task.attempt > 1 and bad.cause != Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND:
         raise InvalidArgument(message)
     failure = Failure(message=message, server_failure_info=ServerFailureInfo())
     tasks.failed(
