@@ -142,7 +142,7 @@ class Visible:
 
 @dataclass(slots=True)
 class Batch:
-    """One atomic change under one lease. Parts are applied in the order of the fields."""
+    """One atomic change under one lease. Parts are applied in the order of the fields. What is written under a lease is read under it."""
 
     lease: str
     range_id: int
@@ -186,7 +186,8 @@ class Member(NamedTuple):
 
 
 # The list filter, as a tree. Field names are the official ones (WorkflowId, ExecutionStatus, CustomKeywordField…); values are typed
-# already: text, int (ExecutionStatus: the protocol's number; times: ns since 1970), float, bool.
+# already: text, int (ExecutionStatus: the protocol's number; times: ns since 1970), float, bool. Every comparison with an absent value
+# is false, = and != included; Not of it is true. A list equals a value when one of its words does, and is != when none does.
 class Compare(NamedTuple):
     """`field op value` with op one of = != < <= > >= ; STARTS_WITH and its negation as 'starts' and 'not starts'."""
 
@@ -284,7 +285,9 @@ class Store(Protocol):
 class Visibility(Protocol):
     """A database that lists workflows. A Store that is one too applies `Batch.visible` in the same transaction."""
 
-    def list_visible(self, namespace_id: str, filter: Filter | None, after: bytes, limit: int) -> tuple[list[Visible], bytes]:
+    def list_visible(
+        self, namespace_id: str, filter: Filter | None, after: bytes, limit: int
+    ) -> tuple[list[Visible], bytes]:
         """Up to `limit` runs, newest first as the real server sorts (close_time descending with open runs first, then start_time
         descending, then run_id descending), and a page token (empty: no more). Raises Unavailable, Refused (filter not supported)."""
 

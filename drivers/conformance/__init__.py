@@ -10,41 +10,13 @@
 What a driver cannot do it states in its rig's Requirements, with a reason; those tests are skipped with that reason.
 """
 
+from pkgutil import iter_modules
+
 import pytest
 
-_MODULES = (
-    "atomic",
-    "big",
-    "crash",
-    "differential",
-    "fence",
-    "make",
-    "members",
-    "odd",
-    "order",
-    "paging",
-    "records",
-    "schema",
-    "unknown",
-)
-pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in _MODULES),
-    f"{__name__}.lists",
-    f"{__name__}.snapshot",
-)
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
-from drivers.conformance.contracts import (
-    SchemaContract,
-    StoreContract,
-    VisibilityContract,
-)
-from drivers.conformance.rig import Database, Requirements, Rig
+from drivers.conformance.contracts import SchemaContract, StoreContract, VisibilityContract  # noqa: E402
+from drivers.conformance.rig import Database, Requirements, Rig  # noqa: E402
 
-__all__ = [
-    "Database",
-    "Requirements",
-    "Rig",
-    "SchemaContract",
-    "StoreContract",
-    "VisibilityContract",
-]
+__all__ = ["Database", "Requirements", "Rig", "SchemaContract", "StoreContract", "VisibilityContract"]

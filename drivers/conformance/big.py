@@ -42,29 +42,13 @@ class Big(Contract):
         range_id = store.acquire("shard", "me")
         rows = {str(n): b"first" for n in range(2_000)}
         pending = [Pending(1, id, data) for id, data in rows.items()]
-        assert store.commit(
-            [
-                Batch(
-                    "shard",
-                    range_id,
-                    executions=[Execution(key(1), b"1", None, None, pending)],
-                )
-            ]
-        ) == [None]
-        change = [
-            Pending(1, "7", b"second"),
-            Pending(1, "8", None),
-            Pending(1, "2000", b"new"),
+        assert store.commit([Batch("shard", range_id, executions=[Execution(key(1), b"1", None, None, pending)])]) == [
+            None
         ]
-        assert store.commit(
-            [
-                Batch(
-                    "shard",
-                    range_id,
-                    executions=[Execution(key(1), b"2", None, None, change)],
-                )
-            ]
-        ) == [None]
+        change = [Pending(1, "7", b"second"), Pending(1, "8", None), Pending(1, "2000", b"new")]
+        assert store.commit([Batch("shard", range_id, executions=[Execution(key(1), b"2", None, None, change)])]) == [
+            None
+        ]
         rows.update({"7": b"second", "2000": b"new"})
         del rows["8"]
         loaded = store.load("shard", key(1))

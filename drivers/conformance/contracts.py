@@ -18,20 +18,7 @@ from drivers.conformance.snapshot import Snapshot
 from drivers.conformance.unknown import Lost
 
 
-class StoreContract(
-    Atomic,
-    Big,
-    Crash,
-    Differential,
-    Fence,
-    Lost,
-    Members,
-    Odd,
-    Order,
-    Paging,
-    Records,
-    Snapshot,
-):
+class StoreContract(Atomic, Big, Crash, Differential, Fence, Lost, Members, Odd, Order, Paging, Records, Snapshot):
     """What every Store keeps."""
 
 

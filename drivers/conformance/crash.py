@@ -18,9 +18,7 @@ class Crash(Contract):
     def test_crash_loses_nothing_acknowledged(self, rig: Rig, store: Database, seed: int) -> None:
         need(rig.requirements.second_store)
         victim = subprocess.Popen(
-            [sys.executable, "-m", "drivers.conformance.victim", rig.url],
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", "drivers.conformance.victim", rig.url], stdout=subprocess.PIPE, text=True
         )
         assert victim.stdout is not None
         kill_after = random.Random(seed).randrange(5, 200)

@@ -42,17 +42,7 @@ _RESULTS = {
     "history",
     "no history",
 }
-_RESULTS |= {
-    "tasks",
-    "no tasks",
-    "wakes",
-    "no wakes",
-    "put",
-    "put Conflict",
-    "deleted",
-    "records",
-    "list",
-}
+_RESULTS |= {"tasks", "no tasks", "wakes", "no wakes", "put", "put Conflict", "deleted", "records", "list"}
 
 
 class Differential(Contract):
@@ -120,11 +110,7 @@ class Comparison:
         lease, chance = self.chance.choice(_LEASES), self.chance
         key = self._key(lease)
         first = chance.randrange(12)
-        last, limit, kind = (
-            first + chance.randrange(12),
-            chance.randrange(1, 5),
-            chance.choice(["a", "b", None]),
-        )
+        last, limit, kind = (first + chance.randrange(12), chance.randrange(1, 5), chance.choice(["a", "b", None]))
         after = (chance.choice(["", "a", "b"]), chance.randrange(9))
         self._see("load", lambda one: one.load(lease, key))
         self._see("current", lambda one: one.current(lease, key.namespace_id, key.workflow_id))
@@ -153,8 +139,7 @@ class Comparison:
         lease = self.chance.choice(_LEASES)
         batch, key = Batch(lease, self.held[lease]), self._key(lease)
         for part in self.chance.sample(
-            (self._point, self._execute, self._record, self._task, self._show),
-            self.chance.randint(1, 4),
+            (self._point, self._execute, self._record, self._task, self._show), self.chance.randint(1, 4)
         ):
             part(batch, key)
         return batch
@@ -179,11 +164,7 @@ class Comparison:
             batch.executions.append(Execution(key, None))
             return
         rows = [
-            Pending(
-                self.chance.randrange(2),
-                self.chance.choice("abc"),
-                self.chance.choice([None, self._data()]),
-            )
+            Pending(self.chance.randrange(2), self.chance.choice("abc"), self.chance.choice([None, self._data()]))
             for _ in range(3)
         ]
         batch.executions.append(Execution(key, self._data(), self.chance.choice([None, 1, 2, 3]), None, rows))
@@ -207,7 +188,4 @@ class Comparison:
 def _described(result: Fault | None) -> tuple[str, object]:
     """The kind of a result, and what a conflict found; sentences differ between stores."""
     assert result is None or isinstance(result, (Fenced, Conflict, Refused))
-    return (
-        "applied" if result is None else type(result).__name__,
-        getattr(result, "found", None),
-    )
+    return ("applied" if result is None else type(result).__name__, getattr(result, "found", None))

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from drivers.base import Fenced, Unavailable
+from drivers.base import Batch, Execution, Fenced, History, Unavailable
 from drivers.conformance.make import begin, contents, core, key
 from drivers.conformance.rig import Contract, Database
 
@@ -24,11 +24,7 @@ class Fence(Contract):
         old = store.acquire("shard", "me")
         new = store.acquire("shard", "you")
         before = contents(store, "shard", [key(1)])
-        batches = [
-            begin("shard", old, key(1)),
-            begin("shard", new + 1, key(1)),
-            begin("never acquired", 1, key(1)),
-        ]
+        batches = [begin("shard", old, key(1)), begin("shard", new + 1, key(1)), begin("never acquired", 1, key(1))]
         assert [type(result) for result in store.commit(batches)] == [Fenced] * 3
         assert contents(store, "shard", [key(1)]) == before
         assert store.commit([begin("shard", new, key(1))]) == [None]
@@ -53,10 +49,7 @@ class Fence(Contract):
                 continue
             data = f"{step} by {who}".encode()
             results = stores[who].commit(
-                [
-                    core("shard", held[who], key(chance.randrange(3)), data),
-                    core("shard", held[who], key(9), data),
-                ]
+                [core("shard", held[who], key(chance.randrange(3)), data), core("shard", held[who], key(9), data)]
             )
             rightful = held[who] == newest != 0
             assert [type(result) for result in results] == [type(None) if rightful else Fenced] * 2, (
@@ -82,6 +75,18 @@ class Fence(Contract):
                     over.set()
                 assert written.result(10) > 0, turn
             assert second.load("shard", key(1)) == at_takeover
+
+    def test_fence_hands_over_what_the_other_owner_did(self, store: Database, second: Database) -> None:
+        first = store.acquire("shard", "first")
+        assert store.commit([begin("shard", first, key(1))]) == [None]
+        middle = second.acquire("shard", "second")
+        assert second.commit([Batch("shard", middle, executions=[Execution(key(1), None)])]) == [None]
+        again = store.acquire("shard", "first")
+        rows = [History(key(1), 1, 2, b"new")]
+        assert store.commit([Batch("shard", again, history=rows)]) == [None]
+        for one in (store, second):
+            assert one.load("shard", key(1)) is None
+            assert one.history("shard", key(1), 1, 9, 9) == rows
 
     def test_fence_gives_racing_owners_different_ranges(self, store: Database, second: Database) -> None:
         with ThreadPoolExecutor(4) as pool:

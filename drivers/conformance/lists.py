@@ -36,13 +36,7 @@ TEXTS = (
     "RootRunId",
 )
 TIMES = ("StartTime", "ExecutionTime", "CloseTime", "ExecutionDuration")
-NUMBERS = (
-    "ExecutionStatus",
-    *TIMES,
-    "HistoryLength",
-    "HistorySizeBytes",
-    "StateTransitionCount",
-)
+NUMBERS = ("ExecutionStatus", *TIMES, "HistoryLength", "HistorySizeBytes", "StateTransitionCount")
 CUSTOM: dict[str, tuple[SearchValue, ...]] = {
     "Keyword": ("a", "ab", "A", "b%", "", "\U0001f600", "\ud7ff!", "\ue000"),
     "Int": (-1, 0, 1, 2**63 - 1, 1_700_000_000_000_000_001),
@@ -84,21 +78,8 @@ class Lists(Contract):
         assert ours == expected
 
     def test_list_gives_every_field_back(self, store: Database) -> None:
-        full = visible(
-            key(1),
-            2,
-            5,
-            close_time=9,
-            history_length=1,
-            history_size_bytes=2,
-            state_transition_count=3,
-        )
-        (
-            full.parent_workflow_id,
-            full.parent_run_id,
-            full.root_workflow_id,
-            full.root_run_id,
-        ) = "pw", "pr", "rw", "rr"
+        full = visible(key(1), 2, 5, close_time=9, history_length=1, history_size_bytes=2, state_transition_count=3)
+        (full.parent_workflow_id, full.parent_run_id, full.root_workflow_id, full.root_run_id) = "pw", "pr", "rw", "rr"
         full.memo, full.attributes = b"memo", b"attributes"
         full.search_attributes = {name: values[-1] for name, values in CUSTOM.items()}
         range_id = store.acquire("shard", "me")
@@ -111,20 +92,8 @@ class Lists(Contract):
 
     def test_list_forgets_former_attributes(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
-        for attributes in (
-            {"Keywords": ["a", "b"], "Keyword": "x"},
-            {"Keywords": ["b"]},
-            {},
-        ):
-            store.commit(
-                [
-                    Batch(
-                        "shard",
-                        range_id,
-                        visible=[visible(key(1), search_attributes=attributes)],
-                    )
-                ]
-            )
+        for attributes in ({"Keywords": ["a", "b"], "Keyword": "x"}, {"Keywords": ["b"]}, {}):
+            store.commit([Batch("shard", range_id, visible=[visible(key(1), search_attributes=attributes)])])
             for name, value in (("Keywords", "a"), ("Keywords", "b"), ("Keyword", "x")):
                 expected = value in attributes.get(name, ())
                 assert bool(store.list_visible(key(1).namespace_id, Compare(name, "=", value), b"", 9)[0]) == expected
@@ -137,13 +106,7 @@ class Lists(Contract):
     def test_list_after_the_run_is_deleted(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
         store.commit(
-            [
-                Batch(
-                    "shard",
-                    range_id,
-                    visible=[visible(key(n), search_attributes={"K": "v"}) for n in (1, 2)],
-                )
-            ]
+            [Batch("shard", range_id, visible=[visible(key(n), search_attributes={"K": "v"}) for n in (1, 2)])]
         )
         store.commit([Batch("shard", range_id, executions=[Execution(key(1), None)])])
         assert [entry.key for entry in store.list_visible(key(1).namespace_id, Compare("K", "=", "v"), b"", 9)[0]] == [
@@ -221,8 +184,7 @@ def random_filter(chance: random.Random, depth: int) -> Filter:
         return Not(random_filter(chance, depth - 1))
     if depth and draw < 0.55:
         return Junction(
-            chance.choice(["AND", "OR"]),
-            tuple(random_filter(chance, depth - 1) for _ in range(chance.randint(1, 3))),
+            chance.choice(["AND", "OR"]), tuple(random_filter(chance, depth - 1) for _ in range(chance.randint(1, 3)))
         )
     return chance.choice(list(_leaves(chance.choice([*TEXTS, *NUMBERS, *CUSTOM, "NeverSet"]), chance)))
 

@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.base import (
-    Batch,
-    Current,
-    Execution,
-    History,
-    Pending,
-    RunKey,
-    SetCurrent,
-    Task,
-    Visible,
-)
+from drivers.base import Batch, Current, Execution, History, Pending, RunKey, SetCurrent, Task, Visible
 from drivers.conformance.rig import Database
 
 NAMESPACE = "7cb5b4f4-9a4c-4d50-bc1b-5e1e4f3c2a10"
@@ -37,15 +27,7 @@ def begin(lease: str, range_id: int, of: RunKey, number: int = 0) -> Batch:
         lease,
         range_id,
         current=[SetCurrent(of.namespace_id, of.workflow_id, None, Current(of.run_id, b"pointer"))],
-        executions=[
-            Execution(
-                of,
-                b"core",
-                1000 + number,
-                None,
-                [Pending(1, "a", b"1"), Pending(2, "b", b"2")],
-            )
-        ],
+        executions=[Execution(of, b"core", 1000 + number, None, [Pending(1, "a", b"1"), Pending(2, "b", b"2")])],
         history=[History(of, 1, 2, b"events 1-2")],
         tasks=[Task("queue", number, b"task")],
         visible=[visible(of, start_time=number)],

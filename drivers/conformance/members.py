@@ -14,11 +14,7 @@ class Members(Contract):
     def test_members_are_listed_by_id(self, store: Database) -> None:
         for id in ("b", "a", "B"):
             store.beat(Member(id, id.encode()), 60)
-        assert store.members() == [
-            Member("B", b"B"),
-            Member("a", b"a"),
-            Member("b", b"b"),
-        ]
+        assert store.members() == [Member("B", b"B"), Member("a", b"a"), Member("b", b"b")]
 
     def test_member_beats_again_with_other_data(self, store: Database) -> None:
         store.beat(Member("a", b"starting"), 60)
@@ -33,6 +29,14 @@ class Members(Contract):
         assert store.members() == []
         store.beat(Member("b", b"back"), 60)
         assert store.members() == [Member("b", b"back")]
+
+    def test_member_s_time_runs_out_by_itself(self, store: Database) -> None:
+        store.beat(Member("a", b""), 0.2)
+        store.beat(Member("b", b""), 60)
+        deadline = time.monotonic() + 10
+        while len(store.members()) == 2:
+            assert time.monotonic() < deadline
+        assert store.members() == [Member("b", b"")]
 
     def test_member_clock_is_the_database_s(
         self, store: Database, second: Database, monkeypatch: pytest.MonkeyPatch

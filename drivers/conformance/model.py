@@ -94,10 +94,7 @@ class Model:
         if (lease, key) not in self.cores:
             return None
         rows = self.pending.get((lease, key), {})
-        return Loaded(
-            *self.cores[lease, key],
-            [Pending(*name, rows[name]) for name in sorted(rows)],
-        )
+        return Loaded(*self.cores[lease, key], [Pending(*name, rows[name]) for name in sorted(rows)])
 
     def current(self, lease: str, namespace_id: str, workflow_id: str) -> Current | None:
         return self.pointers.get((lease, namespace_id, workflow_id))
@@ -138,13 +135,7 @@ class Model:
             entry for entry in self.visible.values() if entry.key.namespace_id == namespace_id and holds(filter, entry)
         ]
         return sorted(
-            found,
-            key=lambda entry: (
-                entry.close_time or 2**63,
-                entry.start_time,
-                entry.key.run_id,
-            ),
-            reverse=True,
+            found, key=lambda entry: (entry.close_time or 2**63, entry.start_time, entry.key.run_id), reverse=True
         )
 
     def count_visible(self, namespace_id: str, filter: Filter | None, group_by: str = "") -> list[tuple[object, int]]:

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.base import (
-    Batch,
-    Compare,
-    Current,
-    Execution,
-    History,
-    Pending,
-    RunKey,
-    SetCurrent,
-    Task,
-)
+from drivers.base import Batch, Compare, Current, Execution, History, Pending, RunKey, SetCurrent, Task
 from drivers.conformance.make import NAMESPACE, key, visible
 from drivers.conformance.rig import Contract, Database, Rig, need
 
-DATA = [
-    b"",
-    b"\0",
-    bytes(range(256)),
-    b"\xff\xfe invalid UTF-8 \xc3",
-    b"a\0b",
-    "naïve 😀".encode(),
-]
+DATA = [b"", b"\0", bytes(range(256)), b"\xff\xfe invalid UTF-8 \xc3", b"a\0b", "naïve 😀".encode()]
 IDS = [
     "id",
     "ID",
@@ -97,15 +80,8 @@ def _tell_apart(store: Database, ids: list[str]) -> None:
     ]
     for number, of in enumerate(keys):
         pending = [Pending(1, id, f"{number} {id}".encode()) for id in ids]
-        batch = Batch(
-            "shard",
-            range_id,
-            executions=[Execution(of, str(number).encode(), None, None, pending)],
-        )
-        batch.history, batch.visible = (
-            [History(of, 1, 1, str(number).encode())],
-            [visible(of)],
-        )
+        batch = Batch("shard", range_id, executions=[Execution(of, str(number).encode(), None, None, pending)])
+        batch.history, batch.visible = ([History(of, 1, 1, str(number).encode())], [visible(of)])
         assert store.commit([batch]) == [None]
     for number, of in enumerate(keys):
         loaded = store.load("shard", of)

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from drivers.base import (
-    Batch,
-    Conflict,
-    Current,
-    Execution,
-    History,
-    Pending,
-    RunKey,
-    SetCurrent,
-    Task,
-    Wake,
-)
+from drivers.base import Batch, Conflict, Current, Execution, History, Pending, RunKey, SetCurrent, Task, Wake
 from drivers.conformance.make import NAMESPACE, begin, core, key, visible
 from drivers.conformance.rig import Contract, Database
 
@@ -50,12 +39,7 @@ class Order(Contract):
     def test_order_parts_of_a_batch_apply_in_order_of_the_fields(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
         store.commit([begin("shard", range_id, key(1))])
-        batch = Batch(
-            "shard",
-            range_id,
-            executions=[Execution(key(1), None)],
-            history=[History(key(1), 8, 9, b"new")],
-        )
+        batch = Batch("shard", range_id, executions=[Execution(key(1), None)], history=[History(key(1), 8, 9, b"new")])
         batch.executions.append(Execution(key(2), b"core"))
         batch.tasks, batch.tasks_done = [Task("queue", 5, b"")], [("queue", 5)]
         assert store.commit([batch]) == [None]
@@ -82,34 +66,17 @@ class Order(Contract):
 
     def test_order_of_tasks(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
-        kinds = [
-            "a",
-            "B",
-            "ä",
-            "b",
-            "a/1",
-            "\uffff",
-            "\U0001f600",
-        ]  # UTF-8 and UTF-16 order the last two differently
+        kinds = ["a", "B", "ä", "b", "a/1", "\uffff", "\U0001f600"]  # UTF-8 and UTF-16 order the last two differently
         names = sorted((kind, id) for kind in kinds for id in (3, 1, -7, 2**62))
         tasks = [Task(kind, id, f"{kind}{id}".encode()) for kind, id in names]
         store.commit([Batch("shard", range_id, tasks=tasks[::-1])])
         assert store.tasks("shard", None, ("", 0), 100) == tasks
         assert store.tasks("shard", None, ("a/1", 1), 3) == tasks[names.index(("a/1", 1)) + 1 :][:3]
-        assert [task.id for task in store.tasks("shard", "b", ("", 0), 100)] == [
-            -7,
-            1,
-            3,
-            2**62,
-        ]
+        assert [task.id for task in store.tasks("shard", "b", ("", 0), 100)] == [-7, 1, 3, 2**62]
         assert [task.id for task in store.tasks("shard", "b", ("b", 1), 1)] == [3]
         assert store.tasks("shard", "b", ("c", 0), 100) == []
         store.commit([Batch("shard", range_id, tasks_done=[("b", 3), ("b", 99)])])
-        assert [task.id for task in store.tasks("shard", "b", ("", 0), 100)] == [
-            -7,
-            1,
-            2**62,
-        ]
+        assert [task.id for task in store.tasks("shard", "b", ("", 0), 100)] == [-7, 1, 2**62]
 
     def test_order_of_wakes(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
@@ -118,40 +85,17 @@ class Order(Contract):
             for at, name in [(5, "b"), (5, "B"), (2**62, "z"), (1, "z2"), (5, "ä")]
         )
         executions = [Execution(wake.key, b"core", wake.at) for wake in wakes]
-        store.commit(
-            [
-                Batch(
-                    "shard",
-                    range_id,
-                    executions=[*executions, Execution(key(1), b"never wakes")],
-                )
-            ]
-        )
+        store.commit([Batch("shard", range_id, executions=[*executions, Execution(key(1), b"never wakes")])])
         assert store.wakes("shard", None, 9) == wakes
         assert store.wakes("shard", wakes[1], 2) == wakes[2:4]
-        moved = [
-            Execution(wakes[0].key, b"core", 7, wakes[0].at),
-            Execution(wakes[1].key, b"core", None, wakes[1].at),
-        ]
+        moved = [Execution(wakes[0].key, b"core", 7, wakes[0].at), Execution(wakes[1].key, b"core", None, wakes[1].at)]
         store.commit([Batch("shard", range_id, executions=moved)])
-        assert store.wakes("shard", None, 9) == [
-            *wakes[2:4],
-            Wake(7, wakes[0].key),
-            wakes[4],
-        ]
+        assert store.wakes("shard", None, 9) == [*wakes[2:4], Wake(7, wakes[0].key), wakes[4]]
 
     def test_order_of_pending_rows(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
         rows = [Pending(kind, id, b"x") for kind in (1, 2, 10) for id in ("", "10", "9", "B", "a", "ä")]
-        store.commit(
-            [
-                Batch(
-                    "shard",
-                    range_id,
-                    executions=[Execution(key(1), b"core", None, None, rows[::-1])],
-                )
-            ]
-        )
+        store.commit([Batch("shard", range_id, executions=[Execution(key(1), b"core", None, None, rows[::-1])])])
         loaded = store.load("shard", key(1))
         assert loaded is not None
         assert loaded.pending == rows

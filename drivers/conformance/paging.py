@@ -39,16 +39,7 @@ class Paging(Contract):
         while page := store.tasks("shard", "q", ("q", read[-1] if read else 0), 8):
             read += [task.id for task in page]
             added = [Task("q", 100 + len(read), b"")] if len(read) < 100 else []
-            store.commit(
-                [
-                    Batch(
-                        "shard",
-                        range_id,
-                        tasks=added,
-                        tasks_done=[("q", task.id) for task in page],
-                    )
-                ]
-            )
+            store.commit([Batch("shard", range_id, tasks=added, tasks_done=[("q", task.id) for task in page])])
         assert read == sorted(set(read))
         assert set(range(1, 101)) < set(read)
         assert store.tasks("shard", None, ("", 0), 9) == []
@@ -82,12 +73,7 @@ class Paging(Contract):
     def test_paging_of_lists_while_runs_begin_and_close(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
         closed = [
-            visible(
-                RunKey(NAMESPACE, f"w{n}", f"r{n:02}"),
-                2,
-                start_time=n // 4,
-                close_time=100 + n // 3,
-            )
+            visible(RunKey(NAMESPACE, f"w{n}", f"r{n:02}"), 2, start_time=n // 4, close_time=100 + n // 3)
             for n in range(40)
         ]
         store.commit([Batch("shard", range_id, visible=closed)])
@@ -100,9 +86,5 @@ class Paging(Contract):
             store.commit([Batch("shard", range_id, visible=[opened])])
             if not token:
                 break
-        by_age = sorted(
-            closed,
-            key=lambda entry: (entry.close_time, entry.start_time, entry.key.run_id),
-            reverse=True,
-        )
+        by_age = sorted(closed, key=lambda entry: (entry.close_time, entry.start_time, entry.key.run_id), reverse=True)
         assert read == [entry.key for entry in by_age]

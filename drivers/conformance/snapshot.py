@@ -73,9 +73,5 @@ def _generation(range_id: int, number: int) -> Batch:
     history = [History(key(1), first, first, data) for first in range(1, 11)]
     entries = [visible(RunKey(NAMESPACE, f"w{n}", f"r{n}"), memo=data) for n in range(5)]
     return Batch(
-        "shard",
-        range_id,
-        executions=[Execution(key(1), data, None, None, pending)],
-        history=history,
-        visible=entries,
+        "shard", range_id, executions=[Execution(key(1), data, None, None, pending)], history=history, visible=entries
     )

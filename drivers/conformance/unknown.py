@@ -17,17 +17,9 @@ class Lost(Contract):
         with pytest.raises(Unknown):
             store.commit([begin("shard", range_id, key(1)), begin("shard", range_id, key(2), 1)])
         newer = store.acquire("shard", "me")
-        assert [store.load("shard", key(n)) is not None for n in (1, 2)] == [
-            landed,
-            landed,
-        ]
+        assert [store.load("shard", key(n)) is not None for n in (1, 2)] == [landed, landed]
         assert [type(result) for result in store.commit([core("shard", range_id, key(3), b"late")])] == [Fenced]
-        assert store.commit(
-            [
-                core("shard", newer, key(1), b"next"),
-                core("shard", newer, key(3), b"new"),
-            ]
-        ) == [
+        assert store.commit([core("shard", newer, key(1), b"next"), core("shard", newer, key(3), b"new")]) == [
             None,
             None,
         ]

@@ -22,7 +22,8 @@ def main(url: str) -> None:
     range_id = store.acquire("shard", "victim")
     for call in range(_CALLS_MAX):
         assert store.commit([batch(range_id, call * SIZE + n) for n in range(SIZE)]) == [None] * SIZE
-        print(call, flush=True)
+        sys.stdout.write(f"{call}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

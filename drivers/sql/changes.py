@@ -8,18 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from drivers.base import (
-    Batch,
-    Conflict,
-    Current,
-    Execution,
-    Fault,
-    Fenced,
-    History,
-    RunKey,
-    SetCurrent,
-    Visible,
-)
+from drivers.base import Batch, Conflict, Current, Execution, Fault, Fenced, History, RunKey, SetCurrent, Visible
 
 Row = tuple[Any, ...]
 Pointer = tuple[int, str, str]  # lease number, namespace id, workflow id
@@ -64,13 +53,7 @@ class Run:
     def row(self) -> Row | None:
         """Its row in the table of runs, when that must be written."""
         if self.execution is not None:
-            return (
-                self.number,
-                self.lease.number,
-                *self.key,
-                self.execution.core,
-                self.execution.wake_at,
-            )
+            return (self.number, self.lease.number, *self.key, self.execution.core, self.execution.wake_at)
         if (self.wiped or not self.present) and (self.pending or self.history or self.visible):
             return (self.number, self.lease.number, *self.key, None, None)
         return None

@@ -12,10 +12,7 @@ from contextlib import contextmanager, suppress
 from drivers.base import Unavailable
 from drivers.sql.dialect import Connection, Cursor, Dialect
 
-UNSTORABLE = (
-    UnicodeEncodeError,
-    OverflowError,
-)  # raised by Python itself for a lone surrogate, an int beyond 64 bits
+UNSTORABLE = (UnicodeEncodeError, OverflowError)  # raised by Python itself for a lone surrogate, an int beyond 64 bits
 
 
 class Connections:

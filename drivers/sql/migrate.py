@@ -41,11 +41,7 @@ class Migrations:
             if match := _FILE.fullmatch(file.name):
                 statements = [part.strip() for part in re.split(r";\s*$", file.read_text("utf-8"), flags=re.MULTILINE)]
                 found.append(
-                    Migration(
-                        int(match[1]),
-                        file.name.removesuffix(".sql"),
-                        [part for part in statements if part],
-                    )
+                    Migration(int(match[1]), file.name.removesuffix(".sql"), [part for part in statements if part])
                 )
         found.sort()
         assert [migration.version for migration in found] == list(range(1, len(found) + 1)), (
@@ -89,8 +85,5 @@ class Migrations:
             migration = self.all[version]
             for statement in migration.statements:
                 cursor.execute(statement)
-            cursor.execute(
-                dialect.sql("INSERT INTO migration (version, name) VALUES (?, ?)"),
-                migration[:2],
-            )
+            cursor.execute(dialect.sql("INSERT INTO migration (version, name) VALUES (?, ?)"), migration[:2])
         return True

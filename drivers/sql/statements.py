@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from drivers.sql.dialect import Table
 
-RUN = Table(
-    "run",
-    ("number",),
-    ("core", "wake_at"),
-    ("lease", "namespace_id", "workflow_id", "run_id"),
-)
+RUN = Table("run", ("number",), ("core", "wake_at"), ("lease", "namespace_id", "workflow_id", "run_id"))
 POINTER = Table("pointer", ("lease", "namespace_id", "workflow_id"), ("run_id", "data"))
 PENDING = Table("pending", ("run", "kind", "id"), ("data",))
 HISTORY = Table("history", ("run", "first"), ("last", "data"))
@@ -20,32 +15,13 @@ VISIBLE = Table(
     "visible",
     ("run",),
     (
-        *(
-            "workflow_type",
-            "task_queue",
-            "status",
-            "start_time",
-            "execution_time",
-            "close_time",
-            "closed",
-        ),
-        *(
-            "history_length",
-            "history_size_bytes",
-            "state_transition_count",
-            "parent_workflow_id",
-            "parent_run_id",
-        ),
+        *("workflow_type", "task_queue", "status", "start_time", "execution_time", "close_time", "closed"),
+        *("history_length", "history_size_bytes", "state_transition_count", "parent_workflow_id", "parent_run_id"),
         *("root_workflow_id", "root_run_id", "memo", "attributes", "search"),
     ),
     ("namespace_id", "workflow_id", "run_id"),
 )
-OF_A_RUN = (
-    "pending",
-    "history",
-    "search",
-    "visible",
-)  # tables whose rows go when their run does
+OF_A_RUN = ("pending", "history", "search", "visible")  # tables whose rows go when their run does
 NO_CLOSE = 2**63 - 1  # `visible.closed` of an open run: the newest of all
 
 LEASE_ACQUIRE = "UPDATE lease SET range_id = range_id + 1, owner = ? WHERE name = ?"

@@ -121,10 +121,7 @@ class SqlStore(SqlVisibility):
         elif kind < after[0]:
             return []
         else:
-            rows = self._read(
-                s.TASKS_OF_KIND,
-                (lease, kind, after[1] if kind == after[0] else _NEVER, limit),
-            )
+            rows = self._read(s.TASKS_OF_KIND, (lease, kind, after[1] if kind == after[0] else _NEVER, limit))
         return [Task(*row) for row in rows]
 
     def wakes(self, lease: str, after: Wake | None, limit: int) -> list[Wake]:
@@ -148,19 +145,13 @@ class SqlStore(SqlVisibility):
             if data is None:
                 cursor.execute(self._dialect.sql(s.RECORD_DELETE), (kind, id))
                 return 0
-            cursor.execute(
-                self._dialect.sql(self._dialect.upsert(s.RECORD, 1)),
-                (kind, id, expected + 1, data),
-            )
+            cursor.execute(self._dialect.sql(self._dialect.upsert(s.RECORD, 1)), (kind, id, expected + 1, data))
         return expected + 1
 
     def beat(self, member: Member, ttl_seconds: float) -> None:
         with self._connections.writing() as cursor:
             cursor.execute(self._dialect.sql(s.MEMBER_DELETE), (member.id,))
-            cursor.execute(
-                self._dialect.sql(s.MEMBER_INSERT.format(now=self._dialect.now)),
-                (*member, ttl_seconds),
-            )
+            cursor.execute(self._dialect.sql(s.MEMBER_INSERT.format(now=self._dialect.now)), (*member, ttl_seconds))
 
     def members(self) -> list[Member]:
         return [Member(*row) for row in self._read(s.MEMBERS.format(now=self._dialect.now), ())]

@@ -11,17 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from drivers.base import (
-    Compare,
-    Filter,
-    IsNull,
-    Junction,
-    Not,
-    OneOf,
-    Refused,
-    RunKey,
-    Visible,
-)
+from drivers.base import Compare, Filter, IsNull, Junction, Not, OneOf, Refused, RunKey, Visible
 from drivers.sql import statements as s
 from drivers.sql.connections import Connections
 from drivers.sql.dialect import Dialect
@@ -69,15 +59,9 @@ class SqlVisibility:
         condition, values = compile_filter(filter)
         if after:
             closed, start_time, run_id = _decode(after)
-            condition, values = (
-                f"({condition}) AND {_AFTER}",
-                [*values, closed, closed, start_time, run_id],
-            )
+            condition, values = (f"({condition}) AND {_AFTER}", [*values, closed, closed, start_time, run_id])
         with self._connections.reading() as cursor:
-            cursor.execute(
-                self._dialect.sql(_LIST.format(condition=condition)),
-                (namespace_id, *values, limit + 1),
-            )
+            cursor.execute(self._dialect.sql(_LIST.format(condition=condition)), (namespace_id, *values, limit + 1))
             rows = cursor.fetchall()
         found = [_visible(dict(zip(s.VISIBLE.columns, row, strict=True))) for row in rows[:limit]]
         return found, _encode(found[-1]) if len(rows) > limit else b""
@@ -130,9 +114,7 @@ def _one_of(field: str, values: Sequence[Value], negated: bool) -> Condition:
         return f"{COLUMNS[field]} {'NOT ' if negated else ''}IN ({marks})", list(values)
     compiled = [_value_test("=", value) for value in values]
     equal, parameters = _exists(
-        field,
-        " OR ".join(one for one, _ in compiled),
-        [each for _, some in compiled for each in some],
+        field, " OR ".join(one for one, _ in compiled), [each for _, some in compiled for each in some]
     )
     if not negated:
         return equal, parameters
@@ -161,10 +143,7 @@ def _check(field: str, values: Sequence[Value]) -> None:
 
 
 def _exists(field: str, test: str, values: list[Any]) -> Condition:
-    return (
-        f"EXISTS (SELECT 1 FROM search WHERE search.run = visible.run AND name = ? AND ({test}))",
-        [field, *values],
-    )
+    return (f"EXISTS (SELECT 1 FROM search WHERE search.run = visible.run AND name = ? AND ({test}))", [field, *values])
 
 
 def _value_test(op: str, value: Value) -> Condition:
@@ -173,10 +152,7 @@ def _value_test(op: str, value: Value) -> Condition:
     if op == "starts":
         raise Refused(f"A prefix is text, not {value!r}.")
     number = int(value) if isinstance(value, bool) else value
-    return f"(whole {_OPERATORS[op]} ? OR fraction {_OPERATORS[op]} ?)", [
-        number,
-        number,
-    ]
+    return f"(whole {_OPERATORS[op]} ? OR fraction {_OPERATORS[op]} ?)", [number, number]
 
 
 def _test(column: str, op: str, value: Value) -> Condition:
@@ -214,11 +190,6 @@ def _visible(row: dict[str, Any]) -> Visible:
     del row["run"], row["closed"]
     row["search_attributes"] = json.loads(row.pop("search"))
     row["close_time"] = row["close_time"] or 0
-    for name in (
-        "parent_workflow_id",
-        "parent_run_id",
-        "root_workflow_id",
-        "root_run_id",
-    ):
+    for name in ("parent_workflow_id", "parent_run_id", "root_workflow_id", "root_run_id"):
         row[name] = row[name] or ""
     return Visible(key, **row)

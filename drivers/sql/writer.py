@@ -42,36 +42,20 @@ class Writer:
                 for key, data in run.pending.items()
             ),
         )
-        self._upsert(
-            cursor,
-            s.HISTORY,
-            [(run.number, *row[1:]) for run in runs for row in run.history.values()],
-        )
-        self._rows(
-            cursor,
-            s.TASK,
-            ((key, data if data is None else (data,)) for key, data in changes.tasks.items()),
-        )
+        self._upsert(cursor, s.HISTORY, [(run.number, *row[1:]) for run in runs for row in run.history.values()])
+        self._rows(cursor, s.TASK, ((key, data if data is None else (data,)) for key, data in changes.tasks.items()))
         self._write_visible(cursor, [run for run in runs if run.visible])
         for lease in leases:
             if lease.grown:
                 cursor.execute(self._dialect.sql(s.LEASE_RUNS), (lease.runs, lease.number))
 
     def select(
-        self,
-        cursor: Cursor,
-        statement: str,
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        suffix: str = "",
+        self, cursor: Cursor, statement: str, columns: Sequence[str], rows: Sequence[Row], suffix: str = ""
     ) -> Iterator[Any]:
         """What `statement` finds where the columns equal one of the rows."""
         for part in self._parts(rows, len(columns)):
             condition = self._dialect.among(columns, len(part))
-            cursor.execute(
-                self._dialect.sql(statement + condition + suffix),
-                [value for row in part for value in row],
-            )
+            cursor.execute(self._dialect.sql(statement + condition + suffix), [value for row in part for value in row])
             yield from cursor.fetchall()
 
     def _wipe(self, cursor: Cursor, runs: Sequence[Run]) -> None:
@@ -102,27 +86,13 @@ class Writer:
     def _delete(self, cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         for part in self._parts(rows, len(columns)):
             condition = self._dialect.among(columns, len(part))
-            cursor.execute(
-                self._dialect.sql(f"DELETE FROM {table} WHERE {condition}"),
-                list(chain.from_iterable(part)),
-            )
+            cursor.execute(self._dialect.sql(f"DELETE FROM {table} WHERE {condition}"), list(chain.from_iterable(part)))
 
     def _write_visible(self, cursor: Cursor, runs: Sequence[Run]) -> None:
-        self._delete(
-            cursor,
-            "search",
-            ("run",),
-            [(run.number,) for run in runs if run.present and not run.wiped],
-        )
+        self._delete(cursor, "search", ("run",), [(run.number,) for run in runs if run.present and not run.wiped])
+        self._upsert(cursor, s.VISIBLE, [visible_row(run.number, run.visible) for run in runs if run.visible])
         self._upsert(
-            cursor,
-            s.VISIBLE,
-            [visible_row(run.number, run.visible) for run in runs if run.visible],
-        )
-        self._upsert(
-            cursor,
-            s.SEARCH,
-            [row for run in runs if run.visible for row in search_rows(run.number, run.visible)],
+            cursor, s.SEARCH, [row for run in runs if run.visible for row in search_rows(run.number, run.visible)]
         )
 
     def _parts(self, rows: Sequence[Row], width: int) -> Iterator[Sequence[Row]]:

@@ -9,17 +9,8 @@ from drivers.base import Fault, Refused, Unavailable, Unknown
 from drivers.sql.dialect import Connection, Cursor, Table
 from drivers.sqlite.connect import MEMORY, Address
 
-_UNSTORABLE = (
-    sqlite3.DataError,
-    sqlite3.IntegrityError,
-    sqlite3.InterfaceError,
-    UnicodeEncodeError,
-    OverflowError,
-)
-_UNDECIDED = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-}  # during COMMIT: part of the log may be on disk
+_UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, UnicodeEncodeError, OverflowError)
+_UNDECIDED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}  # during COMMIT: part of the log may be on disk
 
 
 class SqliteDialect:

@@ -16,26 +16,10 @@ import time
 import uuid
 from pathlib import Path
 
-from drivers.base import (
-    Batch,
-    Current,
-    Execution,
-    History,
-    Pending,
-    RunKey,
-    SetCurrent,
-    Store,
-    Task,
-    Visible,
-)
+from drivers.base import Batch, Current, Execution, History, Pending, RunKey, SetCurrent, Store, Task, Visible
 from drivers.registry import open_store
 
-CORE, HISTORY, PENDING, TASK = (
-    os.urandom(400),
-    os.urandom(700),
-    os.urandom(200),
-    os.urandom(120),
-)
+CORE, HISTORY, PENDING, TASK = (os.urandom(400), os.urandom(700), os.urandom(200), os.urandom(120))
 NAMESPACE = str(uuid.uuid4())
 
 
@@ -52,20 +36,14 @@ class Load:
         self.task_id += 1
         batch = Batch(self.lease, self.range_id)
         if self.task_id % 4 == 1:
-            key, event = (
-                RunKey(NAMESPACE, f"order-{uuid.uuid4()}", str(uuid.uuid4())),
-                1,
-            )
+            key, event = (RunKey(NAMESPACE, f"order-{uuid.uuid4()}", str(uuid.uuid4())), 1)
             self.live.append((key, event))
             batch.current.append(SetCurrent(*key[:2], None, Current(key.run_id, TASK)))
         else:
             recent = random.randrange(max(0, len(self.live) - 100), len(self.live))
             key, event = self.live[recent]
             self.live[recent] = (key, event + 3)
-        pending = [
-            Pending(1, str(event), PENDING),
-            Pending(2, str(event - 3), None if event > 3 else PENDING),
-        ]
+        pending = [Pending(1, str(event), PENDING), Pending(2, str(event - 3), None if event > 3 else PENDING)]
         now = time.time_ns()
         batch.executions.append(Execution(key, CORE, now, None, pending))
         batch.history.append(History(key, event, event + 2, HISTORY))
@@ -106,10 +84,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--busy", action="store_true", help="another thread computes all the time")
     parser.add_argument(
-        "--switch-interval",
-        type=float,
-        default=sys.getswitchinterval(),
-        help="seconds; see sys.setswitchinterval",
+        "--switch-interval", type=float, default=sys.getswitchinterval(), help="seconds; see sys.setswitchinterval"
     )
     options = parser.parse_args()
     sys.setswitchinterval(options.switch_interval)

@@ -108,18 +108,14 @@ class SqliteRig(Rig):
 
     def pretend_version(self, version: int) -> None:
         with sqlite3.connect(self.path) as connection:
-            connection.execute(
-                "INSERT INTO migration (version, name) VALUES (?, 'of the future')",
-                (version,),
-            )
+            connection.execute("INSERT INTO migration (version, name) VALUES (?, 'of the future')", (version,))
 
 
 class MemoryRig(Rig):
     """A private database in memory: gone when its store is closed."""
 
     requirements = Requirements(
-        second_store="the database belongs to one store",
-        broken_connections="there is no connection to break",
+        second_store="the database belongs to one store", broken_connections="there is no connection to break"
     )
 
     def open(self) -> Database:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.base import Refused, Unavailable
+from drivers.base import Batch, Execution, Refused, SetCurrent, Unavailable
 from drivers.conformance import SchemaContract, StoreContract, VisibilityContract
 from drivers.conformance.make import begin, core, key
 from drivers.registry import open_store
@@ -70,13 +70,7 @@ def test_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, file: s
 
 @pytest.mark.parametrize(
     "url",
-    [
-        "sqlite://",
-        "sqlite:///",
-        "sqlite://host/a.db",
-        "sqlite:///a.db?synchronous=FULL;",
-        "sqlite:///a.db?turbo=1",
-    ],
+    ["sqlite://", "sqlite:///", "sqlite://host/a.db", "sqlite:///a.db?synchronous=FULL;", "sqlite:///a.db?turbo=1"],
 )
 def test_urls_refused(url: str) -> None:
     with pytest.raises(Refused):
@@ -122,18 +116,34 @@ def test_unavailable_when_the_disk_is_full(tmp_path: Path) -> None:
     assert store.commit([core("shard", range_id, key(1), b"1")]) == [None]
 
 
+def test_a_deleted_run_leaves_no_row(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/a.db")
+    store.migrate()
+    range_id = store.acquire("shard", "me")
+    batch = begin("shard", range_id, key(1))
+    batch.visible[0].search_attributes = {"Keywords": ["a", "b"]}
+    gone = Batch(
+        "shard",
+        range_id,
+        [SetCurrent(*key(1)[:2], "run-1", None)],
+        [Execution(key(1), None)],
+        tasks_done=[("queue", 0)],
+    )
+    assert store.commit([batch]) == store.commit([gone]) == [None]
+    store.close()
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        left = {name for name in tables if connection.execute(f"SELECT count(*) FROM {name}").fetchone() != (0,)}
+    assert left == {"lease", "migration"}
+
+
 def test_refused_when_a_blob_is_too_big(tmp_path: Path) -> None:
     rig = SqliteRig(tmp_path)
     store = rig.open()
     store.migrate()
     range_id = store.acquire("shard", "me")
     rig.connections[0].setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
-    results = store.commit(
-        [
-            core("shard", range_id, key(1), b"x" * 100_001),
-            core("shard", range_id, key(2), b"1"),
-        ]
-    )
+    results = store.commit([core("shard", range_id, key(1), b"x" * 100_001), core("shard", range_id, key(2), b"1")])
     assert [type(result) for result in results] == [Refused, type(None)]
     with pytest.raises(Refused):
         store.put_record("kind", "id", b"x" * 100_001, 0)
