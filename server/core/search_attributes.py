@@ -19,7 +19,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from server.core.limits import Limits
 from server.core.rejected import InvalidArgument
 
-_TYPES: Final = {
+_TYPES: Final[dict[str, int]] = {
     name.removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", ""): number
     for name, number in IndexedValueType.items()
     if number
@@ -179,14 +179,14 @@ def _is(value: Any, kind: int) -> bool:
     if kind in (TEXT, KEYWORD):
         return isinstance(value, str)
     if kind == KEYWORD_LIST:
-        return isinstance(value, str) or isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
     if kind == BOOL:
         return isinstance(value, bool)
     if kind == DATETIME:
         return isinstance(value, str) and _is_time(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return kind == DOUBLE or isinstance(value, int) and -(1 << 63) <= value < 1 << 63
+    return kind == DOUBLE or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
 
 
 def _is_time(text: str) -> bool:
@@ -195,3 +195,35 @@ def _is_time(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None and "T" in text
     except ValueError:
         return False
+
+
+def typed(attributes: SearchAttributes, known: Mapping[str, int]) -> SearchAttributes:
+    """A copy in which every payload says its type, as the official server shows them."""
+    out = SearchAttributes()
+    out.CopyFrom(attributes)
+    for name, payload in out.indexed_fields.items():
+        if kind := known.get(name):
+            payload.metadata["type"] = TYPE_NAMES[kind].encode()
+    return out
+
+
+def value_of(payload: Payload, kind: int) -> Any:
+    """The value, as lists compare it: times are nanoseconds since 1970; None for null. Raises ValueError for one that does not fit."""
+    if not fits(payload, kind):
+        msg = f"not a {TYPE_NAMES[kind]}"
+        raise ValueError(msg)
+    value = _decoded(payload)
+    if kind == KEYWORD_LIST:
+        return value if value is None or isinstance(value, list) else [value]
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if kind == DATETIME and value is not None:
+        return _nanoseconds(value)
+    return float(value) if kind == DOUBLE and value is not None else value
+
+
+def _nanoseconds(text: str) -> int:
+    """Of an RFC 3339 time, all nine digits of the fraction."""
+    time = Timestamp()
+    time.FromJsonString(text)
+    return time.ToNanoseconds()

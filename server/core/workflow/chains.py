@@ -84,7 +84,7 @@ def follow(step: Step, heir: Heir | None, failure: Failure | None, result: Paylo
         return
     asked, core = step.state.asked, step.state.core
     attributes = _inherited(step)
-    for name in ("input", "header", "retry_policy", "memo", "search_attributes", "priority"):
+    for name in ("input", "header", "retry_policy", "memo", "search_attributes", "priority", "workflow_run_timeout"):
         if asked.HasField(name):  # type: ignore[arg-type]
             attributes[name] = getattr(asked, name)
     if heir.retries:
@@ -92,7 +92,6 @@ def follow(step: Step, heir: Heir | None, failure: Failure | None, result: Paylo
     attributes |= {
         "workflow_type": asked.workflow_type,
         "task_queue": {"name": asked.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
-        "workflow_run_timeout": asked.workflow_run_timeout,
         "workflow_task_timeout": duration(core.workflow_task_timeout),
         "cron_schedule": asked.cron_schedule,
         "attempt": asked.attempt + 1 if heir.retries else 1,
@@ -225,10 +224,11 @@ def _inherited(step: Step) -> dict[str, Any]:
     state = step.state
     asked: Started = state.asked
     attributes: dict[str, Any] = {
-        "workflow_execution_timeout": asked.workflow_execution_timeout,
         "continued_execution_run_id": state.key.run_id,
         "first_execution_run_id": state.core.first_run_id,
     }
+    if asked.HasField("workflow_execution_timeout"):
+        attributes["workflow_execution_timeout"] = asked.workflow_execution_timeout
     if asked.HasField("parent_workflow_execution"):
         attributes |= {name: getattr(asked, name) for name in PARENT}
     if state.core.execution_deadline:

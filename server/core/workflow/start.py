@@ -85,8 +85,6 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     attributes: dict[str, Any] = {
         "workflow_type": request.workflow_type,
         "task_queue": {"name": request.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
-        "workflow_execution_timeout": duration(min(request.workflow_execution_timeout.ToNanoseconds(), LONGEST)),
-        "workflow_run_timeout": duration(run_timeout),
         "workflow_task_timeout": duration(task_timeout_of(new, request.workflow_task_timeout, run_timeout)),
         "identity": request.identity,
         "cron_schedule": request.cron_schedule,
@@ -96,7 +94,11 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     }
     if request.cron_schedule:
         attributes["initiator"] = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
-    execution_timeout = request.workflow_execution_timeout.ToNanoseconds()
+    if run_timeout or request.HasField("workflow_run_timeout"):
+        attributes["workflow_run_timeout"] = duration(run_timeout)
+    execution_timeout = min(request.workflow_execution_timeout.ToNanoseconds(), LONGEST)
+    if request.HasField("workflow_execution_timeout"):
+        attributes["workflow_execution_timeout"] = duration(execution_timeout)
     if execution_timeout:
         attributes["workflow_execution_expiration_time"] = timestamp(_round_ms(new.now + execution_timeout))
     for name in CARRIED:
@@ -172,13 +174,8 @@ def resolve_running(current: Step, new: Step, policy: int) -> None:
     """Another run is asked for while one runs: it is terminated, or the request is refused. Raises AlreadyStarted."""
     if policy != Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING:
         raise already(current.state, "Workflow execution is already running. WorkflowId: {}, RunId: {}.")
-    close.terminate(
-        current, "TerminateIfRunning WorkflowIdReusePolicy Policy", identity="history-service", details=_by(new)
-    )
-
-
-def _by(new: Step) -> str:
-    return f"terminated by new runID: {new.state.key.run_id}"
+    details = payloads.encode(f"terminated by new runID: {new.state.key.run_id}")
+    close.terminate(current, "TerminateIfRunning WorkflowIdReusePolicy", details, identity="history-service")
 
 
 def check_reuse(state: State, policy: int) -> None:

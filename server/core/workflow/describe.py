@@ -1,0 +1,229 @@
+"""What a run looks like from outside: the answer of DescribeWorkflowExecution, and the row that lists show.
+
+Source: service/history/api/describeworkflow/api.go, service/history/workflow/activity.go GetPendingActivityInfo.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.activity.v1 import ActivityOptions
+from temporalio.api.common.v1 import ActivityType, RetryPolicy, SearchAttributes, WorkflowExecution
+from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState, TaskQueueKind
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import (
+    PendingActivityInfo,
+    PendingWorkflowTaskInfo,
+    RequestIdInfo,
+    WorkflowExecutionConfig,
+    WorkflowExecutionExtendedInfo,
+    WorkflowExecutionInfo,
+)
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+
+from server.core import search_attributes
+from server.core.durations import duration
+from server.core.outcome import Namespace, timestamp
+from server.core.state import State
+from server.core.state_pb2 import Activity
+
+A = PendingActivityState
+NEVER = Timestamp(seconds=-62135596800)  # the year 1: how the official server shows that a run has no timeout
+SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+
+
+def describe(state: State, now: int, namespace: Namespace) -> DescribeWorkflowExecutionResponse:
+    """Everything that the official server says of a run, at `now`."""
+    known = namespace.search_attributes
+    response = DescribeWorkflowExecutionResponse(
+        execution_config=_config(state),
+        workflow_execution_info=_info(state),
+        pending_activities=[_activity(a, now) for a in state.activities.values()],
+        workflow_extended_info=_extended(state),
+    )
+    shown = response.workflow_execution_info
+    shown.search_attributes.CopyFrom(search_attributes.typed(state.core.search_attributes, known))
+    if state.core.HasField("task"):
+        response.pending_workflow_task.CopyFrom(_task(state))
+    return response
+
+
+def root_of(state: State) -> WorkflowExecution:
+    """The run at the top of the tree of parents: this one, where it has none."""
+    if state.asked.HasField("root_workflow_execution"):
+        return state.asked.root_workflow_execution
+    return WorkflowExecution(workflow_id=state.key.workflow_id, run_id=state.key.run_id)
+
+
+def _config(state: State) -> WorkflowExecutionConfig:
+    asked = state.asked
+    assert state.started is not None
+    config = WorkflowExecutionConfig(
+        task_queue=TaskQueue(name=asked.task_queue.name, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
+        default_workflow_task_timeout=duration(state.core.workflow_task_timeout),
+    )
+    for name in ("workflow_execution_timeout", "workflow_run_timeout"):
+        if asked.HasField(name):  # type: ignore[arg-type]
+            getattr(config, name).CopyFrom(getattr(asked, name))
+    if state.started.HasField("user_metadata"):
+        config.user_metadata.CopyFrom(state.started.user_metadata)
+    return config
+
+
+def _info(state: State) -> WorkflowExecutionInfo:
+    core, asked = state.core, state.asked
+    info = WorkflowExecutionInfo(
+        execution=WorkflowExecution(workflow_id=state.key.workflow_id, run_id=state.key.run_id),
+        type=asked.workflow_type,
+        start_time=timestamp(core.start_time),
+        status=core.status,  # type: ignore[arg-type]
+        history_length=core.next_event_id - 1,
+        execution_time=timestamp(core.execution_time),
+        memo=core.memo,
+        auto_reset_points=core.auto_reset_points,
+        task_queue=asked.task_queue.name,
+        state_transition_count=core.state_transition_count,
+        history_size_bytes=core.history_size_bytes,
+        root_execution=root_of(state),
+        first_run_id=core.first_run_id,
+    )
+    for name in ("most_recent_worker_version_stamp", "priority", "versioning_info"):
+        if core.HasField(name):  # type: ignore[arg-type]
+            getattr(info, name).CopyFrom(getattr(core, name))
+    if asked.HasField("parent_workflow_execution"):
+        info.parent_execution.CopyFrom(asked.parent_workflow_execution)
+        info.parent_namespace_id = asked.parent_workflow_namespace_id
+    if core.close_time:
+        info.close_time.CopyFrom(timestamp(core.close_time))
+        info.execution_duration.FromNanoseconds(core.close_time - core.execution_time)
+    return info
+
+
+def _extended(state: State) -> WorkflowExecutionExtendedInfo:
+    core = state.core
+    info = WorkflowExecutionExtendedInfo(
+        run_expiration_time=timestamp(core.run_deadline) if core.run_deadline else NEVER,
+        original_start_time=timestamp(core.start_time),
+        cancel_requested=core.cancel_requested,
+    )
+    if core.execution_deadline:
+        info.execution_expiration_time.CopyFrom(timestamp(core.execution_deadline))
+    for id, request in state.requests.items():
+        if request.event_type != SIGNALED:
+            buffered = request.event_id == 0
+            shown = RequestIdInfo(event_type=request.event_type, event_id=request.event_id, buffered=buffered)  # type: ignore[arg-type]
+            info.request_id_infos[id].CopyFrom(shown)
+    return info
+
+
+def _task(state: State) -> PendingWorkflowTaskInfo:
+    task = state.core.task
+    info = PendingWorkflowTaskInfo(
+        state=PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED,
+        scheduled_time=timestamp(task.scheduled_time),
+        original_scheduled_time=timestamp(task.original_scheduled_time),
+        attempt=task.attempt,
+    )
+    if task.started_time:
+        info.state = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
+        info.started_time.CopyFrom(timestamp(task.started_time))
+    return info
+
+
+def _activity(a: Activity, now: int) -> PendingActivityInfo:
+    info = PendingActivityInfo(
+        activity_id=a.activity_id,
+        activity_type=ActivityType(name=a.activity_type),
+        state=_activity_state(a),
+        attempt=a.attempt,
+        maximum_attempts=a.retry_policy.maximum_attempts,
+        scheduled_time=timestamp(a.attempt_scheduled_time),
+        last_worker_identity=a.identity or a.last_worker_identity,
+        paused=a.paused,
+        activity_options=_options(a),
+    )
+    if a.heartbeat_time:
+        info.last_heartbeat_time.CopyFrom(timestamp(a.heartbeat_time))
+        info.heartbeat_details.CopyFrom(a.heartbeat_details)
+    for field, time in (
+        ("last_started_time", a.started_time),
+        ("expiration_time", a.schedule_to_close_deadline),
+        ("last_attempt_complete_time", a.last_attempt_complete_time),
+    ):
+        if time:
+            getattr(info, field).CopyFrom(timestamp(time))
+    if a.retry_at > now and not a.paused:
+        info.next_attempt_schedule_time.CopyFrom(timestamp(a.retry_at))
+        info.current_retry_interval.CopyFrom(duration(a.retry_at - a.last_attempt_complete_time))
+    for name in ("last_failure", "priority"):
+        if a.HasField(name):  # type: ignore[arg-type]
+            getattr(info, name).CopyFrom(getattr(a, name))
+    if a.use_workflow_build_id:
+        info.use_workflow_build_id.CopyFrom(Empty())
+    return info
+
+
+def _activity_state(a: Activity) -> PendingActivityState.ValueType:
+    if a.cancel_requested:
+        return A.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+    if a.paused:
+        return A.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED if a.started_time else A.PENDING_ACTIVITY_STATE_PAUSED
+    return A.PENDING_ACTIVITY_STATE_STARTED if a.started_time else A.PENDING_ACTIVITY_STATE_SCHEDULED
+
+
+def _options(a: Activity) -> ActivityOptions:
+    policy = RetryPolicy()
+    policy.CopyFrom(a.retry_policy)
+    del policy.non_retryable_error_types[:]  # the official server does not show them
+    options = ActivityOptions(
+        task_queue=TaskQueue(name=a.queue, normal_name=a.queue),
+        schedule_to_close_timeout=duration(a.schedule_to_close_timeout),
+        schedule_to_start_timeout=duration(a.schedule_to_start_timeout),
+        start_to_close_timeout=duration(a.start_to_close_timeout),
+        heartbeat_timeout=duration(a.heartbeat_timeout),
+        retry_policy=policy,
+    )
+    if a.HasField("priority"):
+        options.priority.CopyFrom(a.priority)
+    return options
+
+
+# Lists -----------------------------------------------------------------------------------------------------------------------------
+
+
+def visible(state: State) -> dict[str, Any]:
+    """What lists show of the run: the fields of drivers.base.Visible besides its key."""
+    core, asked = state.core, state.asked
+    root = root_of(state)
+    return {
+        "workflow_type": asked.workflow_type.name,
+        "task_queue": asked.task_queue.name,
+        "status": core.status,
+        "start_time": core.start_time,
+        "execution_time": core.execution_time,
+        "close_time": core.close_time,
+        "history_length": core.next_event_id - 1 if core.close_time else 0,
+        "history_size_bytes": core.history_size_bytes if core.close_time else 0,
+        "state_transition_count": core.state_transition_count if core.close_time else 0,
+        "parent_workflow_id": asked.parent_workflow_execution.workflow_id,
+        "parent_run_id": asked.parent_workflow_execution.run_id,
+        "root_workflow_id": root.workflow_id,
+        "root_run_id": root.run_id,
+        "memo": core.memo.SerializeToString(),
+        "attributes": core.search_attributes.SerializeToString(),
+        "search_attributes": values(core.search_attributes),
+    }
+
+
+def values(attributes: SearchAttributes) -> dict[str, Any]:
+    """The values by name, each of the type that its payload says."""
+    found: dict[str, Any] = {}
+    for name, payload in attributes.indexed_fields.items():
+        kind = search_attributes.TYPES.get(payload.metadata["type"].decode()) if "type" in payload.metadata else None
+        if kind is not None:
+            with suppress(ValueError):
+                found[name] = search_attributes.value_of(payload, kind)
+    return found
