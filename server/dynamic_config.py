@@ -23,7 +23,9 @@ _UNITS: Final = {
     "d": 24 * HOUR,
 }
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
-_DURATIONS: Final = frozenset({"workflow_task_timeout", "workflow_task_heartbeat_timeout", "workflow_task_retry_max_interval"})
+_DURATIONS: Final = frozenset(
+    {"workflow_task_timeout", "workflow_task_heartbeat_timeout", "workflow_task_retry_max_interval"}
+)
 
 
 class DynamicConfig:

@@ -12,8 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import Link, Priority, RetryPolicy, WorkflowExecution
-from temporalio.api.enums.v1 import TaskQueueKind, TimeoutType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy
+from temporalio.api.common.v1 import Link, Priority, WorkflowExecution
+from temporalio.api.deployment.v1 import WorkerDeploymentOptions
+from temporalio.api.enums.v1 import (
+    TaskQueueKind,
+    WorkerVersioningMode,
+    WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy,
+)
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
@@ -26,20 +32,19 @@ from temporalio.api.workflowservice.v1 import (
     TerminateWorkflowExecutionRequest,
 )
 
-from server.core import cron, search_attributes
-from server.core.limits import DAY, SECOND, Limits
+from server.core import cron, durations, retry, search_attributes
+from server.core.limits import Limits
 from server.core.outcome import Namespace
-from server.core.rejected import InvalidArgument
+from server.core.rejected import InvalidArgument, PermissionDenied
 
-DURATION_SECONDS_MAX = 100 * 365 * DAY // SECOND
 LINKS_MAX = 10
 LINK_BYTES_MAX = 4000
 FAIRNESS_KEY_LENGTH_MAX = 64
+BUILD_ID_LENGTH_MAX = 255
+VERSIONED = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
 RESERVED_QUEUE = "/_sys/"
 INTERNAL_QUEUES = ("temporal-sys-per-ns-", "temporal-sys-worker-controller-per-ns-tq")
-TIMEOUT_TYPE = "TemporalTimeout:"
 BLOB_TOO_BIG = "Blob data size exceeds limit."
-ID_TOO_LONG = "{} length exceeds limit."
 
 Reuse, Conflict = WorkflowIdReusePolicy, WorkflowIdConflictPolicy
 AnyStart = StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionRequest
@@ -59,7 +64,7 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
     limits = namespace.limits
     _default_policies(request, Conflict.WORKFLOW_ID_CONFLICT_POLICY_FAIL)
     _workflow_id(request.workflow_id, limits)
-    _retry(request)
+    _retry(request, limits)
     _delay(request)
     _cron(request.cron_schedule)
     name = request.workflow_type.name
@@ -94,7 +99,7 @@ def signal_with_start(request: SignalWithStartWorkflowExecutionRequest, namespac
     _within("Request ID", request.request_id, most)
     request.request_id = request.request_id or str(uuid.uuid4())
     _timeouts(request)
-    _retry(request)
+    _retry(request, limits)
     _delay(request)
     _policies(request)
     require(
@@ -177,7 +182,7 @@ def is_uuid(text: str) -> bool:
 def short(text: str, what: str, limits: Limits) -> None:
     """No longer than an id may be, in bytes of UTF-8."""
     if len(text) > limits.id_length_max or not text.isascii() and len(text.encode()) > limits.id_length_max:
-        raise InvalidArgument(ID_TOO_LONG.format(what))
+        raise InvalidArgument(f"{what} length exceeds limit.")
 
 
 def identity(request: Any, namespace: Namespace) -> None:
@@ -218,44 +223,26 @@ def user_queue(request: Any, limits: Limits) -> None:
         raise InvalidArgument(f"cannot use internal per-namespace task queue:{name}")
 
 
+def versioning(stamp: Any, options: WorkerDeploymentOptions) -> None:
+    """What a worker says of its version."""
+    if stamp.use_versioning:
+        msg = "Worker versioning in workflow progress APIs is disabled on this namespace."
+        raise PermissionDenied(msg)
+    require(
+        len(stamp.build_id.encode()) <= BUILD_ID_LENGTH_MAX,
+        "Build ID exceeds configured limit.workerBuildIdSize, use a shorter build ID.",
+    )
+    require(
+        options.worker_versioning_mode != VERSIONED or options.deployment_name and options.build_id,
+        "Deployment name and build id must be set together.",
+    )
+
+
 def priority(given: Priority) -> None:
     """Within their bounds."""
     require(given.priority_key >= 0, "priority key can't be negative")
     require(len(given.fairness_key.encode()) <= FAIRNESS_KEY_LENGTH_MAX, "fairness key length exceeds limit")
     require(given.fairness_weight >= 0, "must be greater than zero")
-
-
-def duration(given: Duration) -> str:
-    """What is wrong with it, or ""; one that is longer than 100 years is cut to that."""
-    seconds, nanos = given.seconds, given.nanos
-    if seconds > 0 > nanos or seconds < 0 < nanos:
-        return "duration has seconds and nanos with different signs"
-    if seconds < 0 or nanos < 0:
-        return "negative duration"
-    if seconds >= DURATION_SECONDS_MAX:
-        given.seconds, given.nanos = DURATION_SECONDS_MAX, 0
-    return ""
-
-
-def retry_policy(policy: RetryPolicy, limits: Limits) -> None:
-    """Fills in what is not given, then looks (common/retrypolicy/retry_policy.go)."""
-    _default_retry(policy, limits)
-    if policy.maximum_attempts == 1:
-        return
-    if wrong := duration(policy.initial_interval):
-        raise InvalidArgument(f"invalid InitialInterval set on retry policy: {wrong}")
-    require(policy.backoff_coefficient >= 1, "BackoffCoefficient cannot be less than 1 on retry policy.")
-    if wrong := duration(policy.maximum_interval):
-        raise InvalidArgument(f"invalid MaximumInterval set on retry policy: {wrong}")
-    most = policy.maximum_interval.ToNanoseconds()
-    require(
-        not most or most >= policy.initial_interval.ToNanoseconds(),
-        "MaximumInterval cannot be less than InitialInterval on retry policy.",
-    )
-    require(policy.maximum_attempts >= 0, "MaximumAttempts cannot be negative on retry policy.")
-    for kind in policy.non_retryable_error_types:
-        if kind.startswith(TIMEOUT_TYPE):
-            _timeout_type(kind.removeprefix(TIMEOUT_TYPE))
 
 
 def links(given: Sequence[Link]) -> None:
@@ -297,7 +284,7 @@ def _link(link: Link) -> None:
 
 
 def _queue_name(name: str, limits: Limits, *, partition: bool) -> None:
-    short(name, "taskQueue", limits)
+    require(len(name.encode()) <= limits.id_length_max, "taskQueue length exceeds limit")
     require(
         partition or not name.startswith(RESERVED_QUEUE),
         f"task queue name cannot start with reserved prefix {RESERVED_QUEUE}",
@@ -314,24 +301,11 @@ def _within(what: str, text: str, most: int) -> None:
     require(length <= most, f"{what} exceeds maximum allowed length ({length}/{most})")
 
 
-def _retry(request: AnyStart) -> None:
+def _retry(request: AnyStart, limits: Limits) -> None:
+    """A policy that is not given is none: workflows are not retried by default."""
     if request.HasField("retry_policy"):
-        retry_policy(request.retry_policy, Limits())
-
-
-def _default_retry(policy: RetryPolicy, limits: Limits) -> None:
-    if not policy.initial_interval.ToNanoseconds():
-        policy.initial_interval.FromNanoseconds(limits.activity_retry_initial_interval)
-    if not policy.maximum_interval.ToNanoseconds():
-        factor = int(limits.activity_retry_interval_factor_max)
-        policy.maximum_interval.FromNanoseconds(policy.initial_interval.ToNanoseconds() * factor)
-    if not policy.backoff_coefficient:
-        policy.backoff_coefficient = limits.activity_retry_interval_coefficient
-
-
-def _timeout_type(text: str) -> None:
-    known = {name.removeprefix("TIMEOUT_TYPE_").title().replace("_", "") for name, value in TimeoutType.items() if value}
-    require(text in known, f"Invalid timeout type value: {text}.")
+        request.retry_policy.CopyFrom(retry.defaulted(request.retry_policy, limits))
+        retry.validate(request.retry_policy)
 
 
 def _delay(request: AnyStart) -> None:
@@ -342,8 +316,11 @@ def _delay(request: AnyStart) -> None:
 
 
 def _duration(given: Duration, sentence: str) -> None:
-    if wrong := duration(given):
-        raise InvalidArgument(f"{sentence} cause: {wrong}")
+    """One that is longer than a hundred years is cut to that."""
+    try:
+        given.FromNanoseconds(durations.checked(given))
+    except ValueError as error:
+        raise InvalidArgument(f"{sentence} cause: {error}") from None
 
 
 def _timeouts(request: AnyStart) -> None:

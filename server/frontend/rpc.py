@@ -28,7 +28,7 @@ Answer = Message | bytes
 DEPRECATED = NamespaceState.NAMESPACE_STATE_DEPRECATED
 ONLY_REGISTERED = frozenset({"StartWorkflowExecution", "SignalWithStartWorkflowExecution"})
 NAMESPACE_LENGTH_MAX = 1000
-NAMESPACE_NOT_SET = "Namespace not set on request."
+NAMESPACE_EMPTY = "Namespace is empty."
 NAMESPACE_TOO_LONG = "Namespace length exceeds limit."
 FOREIGN_TOKEN = "Operation requested with a token from a different namespace."
 
@@ -147,7 +147,7 @@ def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
         if len(name) > NAMESPACE_LENGTH_MAX:
             raise InvalidArgument(NAMESPACE_TOO_LONG)
         if not name:
-            raise InvalidArgument(NAMESPACE_NOT_SET)
+            raise InvalidArgument(NAMESPACE_EMPTY)
         return open_for_it(namespaces.entry(name))
 
     def by_token(request: Any) -> Namespace:

@@ -1,0 +1,76 @@
+"""The RPCs of clients on workflows, and what workers answer to workflow tasks."""
+
+from __future__ import annotations
+
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    QueryWorkflowRequest,
+    QueryWorkflowResponse,
+    RespondQueryTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest,
+    RespondWorkflowTaskFailedRequest,
+)
+
+from server.core.outcome import Namespace
+from server.frontend import checks, oversize
+from server.frontend.rpc import Context, Rpc, Table
+from server.history.service import Engine
+
+# These show what is stored; all other clients want a repeated workflow task shown too (get_history_util.go).
+LITERAL_CLIENTS = frozenset({"temporal-cli", "temporal-ui"})
+
+
+def table(engine: Engine) -> Table:
+    """RPC → handler."""
+
+    async def history(namespace: Namespace, request: GetWorkflowExecutionHistoryRequest, context: Context) -> bytes:
+        virtual = _client_name(context) not in LITERAL_CLIENTS
+        return await engine.get_workflow_execution_history(
+            namespace, request, timeout=context.time_remaining(), virtual=virtual
+        )
+
+    async def query(namespace: Namespace, request: QueryWorkflowRequest, context: Context) -> QueryWorkflowResponse:
+        return await engine.query_workflow(namespace, request, timeout=context.time_remaining())
+
+    return {
+        "StartWorkflowExecution": Rpc(engine.start_workflow_execution, checks.start),
+        "SignalWithStartWorkflowExecution": Rpc(engine.signal_with_start_workflow_execution, checks.signal_with_start),
+        "SignalWorkflowExecution": Rpc(engine.signal_workflow_execution, checks.signal),
+        "RequestCancelWorkflowExecution": Rpc(engine.request_cancel_workflow_execution, checks.cancel),
+        "TerminateWorkflowExecution": Rpc(engine.terminate_workflow_execution, checks.terminate),
+        "DeleteWorkflowExecution": Rpc(engine.delete_workflow_execution, checks.of_workflow_execution),
+        "DescribeWorkflowExecution": Rpc(engine.describe_workflow_execution, checks.of_execution),
+        "GetWorkflowExecutionHistory": Rpc(history, checks.of_execution, contextual=True),
+        "GetWorkflowExecutionHistoryReverse": Rpc(engine.get_workflow_execution_history_reverse, checks.of_execution),
+        "QueryWorkflow": Rpc(query, checks.query, contextual=True),
+        "ResetStickyTaskQueue": Rpc(engine.reset_sticky_task_queue, checks.of_execution),
+        "RespondWorkflowTaskCompleted": Rpc(engine.respond_workflow_task_completed, _completed),
+        "RespondWorkflowTaskFailed": Rpc(engine.respond_workflow_task_failed, _failed),
+        "RespondQueryTaskCompleted": Rpc(engine.respond_query_task_completed, _answered),
+    }
+
+
+def _client_name(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == "client-name":
+            return str(value)
+    return ""
+
+
+def _completed(request: RespondWorkflowTaskCompletedRequest, namespace: Namespace) -> None:
+    checks.identity(request, namespace)
+    checks.versioning(request.worker_version_stamp, request.deployment_options)
+
+
+def _failed(request: RespondWorkflowTaskFailedRequest, namespace: Namespace) -> None:
+    checks.identity(request, namespace)
+    oversize.shorten_failure(request, namespace.limits)
+
+
+def _answered(request: RespondQueryTaskCompletedRequest, namespace: Namespace) -> None:
+    """An answer that is too big fails the query."""
+    if oversize.too_big(request.query_result, namespace.limits):
+        request.ClearField("query_result")
+        request.ClearField("failure")
+        request.completed_type = oversize.QUERY_FAILED
+        request.error_message = checks.BLOB_TOO_BIG

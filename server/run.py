@@ -1,0 +1,277 @@
+"""Builds a server from its settings, starts it, and stops it: store, namespaces, history, matching, frontend, metrics, in this order.
+
+A stop is graceful: health says so first, polls end with nothing, calls under way finish, and what was decided is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from temporalio.api.operatorservice.v1 import service_pb2 as operator_service
+from temporalio.api.workflowservice.v1 import GetClusterInfoResponse
+from temporalio.api.workflowservice.v1 import service_pb2 as workflow_service
+
+from drivers.base import Conflict, Store, Visibility
+from drivers.registry import open_store, schema_latest
+from server import namespaces as ns
+from server import telemetry
+from server.core import search_attributes
+from server.core.limits import MINUTE, SECOND
+from server.dynamic_config import DynamicConfig
+from server.environment import System
+from server.frontend.activity import Activities
+from server.frontend.namespace import NamespaceRpcs
+from server.frontend.operator import NamespaceDeletion, SearchAttributeRpcs, allot
+from server.frontend.rpc import Service, Table
+from server.frontend.system import System as SystemRpcs
+from server.frontend.task_queue import TaskQueues
+from server.frontend.visibility import Lists
+from server.frontend.workflow import table as workflow_table
+from server.history.service import Engine
+from server.matching.service import Matching
+from server.namespaces import Namespaces
+from server.settings import ROLES, Settings, SettingsError
+
+STOP_SECONDS_MAX = 5.0
+DAY_SECONDS = 86_400
+SYSTEM_RETENTION_SECONDS = 7 * DAY_SECONDS
+CLUSTER_KIND = "cluster"
+HEALTH_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+GARBAGE_THRESHOLDS = (20_000, 20, 50)  # messages have no cycles: looking for them often is waste
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server."""
+
+    port: int
+    metrics_port: int | None
+    engine: Engine
+    matching: Matching
+    namespaces: Namespaces
+    telemetry: telemetry.Telemetry
+
+
+def main(settings: Settings, ready: Callable[[], None] = lambda: None) -> int:
+    """Runs until SIGTERM or SIGINT; calls `ready` once it serves; returns the exit code. Raises SettingsError, drivers.base.Fault or
+    OSError, with a sentence, when it cannot start."""
+    return asyncio.run(_main(settings, ready))
+
+
+async def _main(settings: Settings, ready: Callable[[], None]) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings):
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
+        ready()
+        await stop.wait()
+        log.info("the server stops")
+    return 0
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Server]:
+    """A server for as long as the block runs. Raises as `main` does."""
+    if set(settings.roles) != set(ROLES):
+        raise SettingsError(f"this server runs all roles in one process: {', '.join(ROLES)}")
+    async with AsyncExitStack() as stack:
+        environment = System()
+        stack.callback(environment.close)
+        store = await environment.writing(_opened, settings)
+        stack.callback(store.close)
+        config = DynamicConfig(settings)
+        cluster = await environment.writing(_cluster, store, settings, environment.run_id())
+        namespaces = await _namespaces(store, environment, config, settings)
+        matching = Matching(environment)
+        engine = Engine(cluster.history_shard_count, store, environment, matching, namespaces)
+        matching.history = engine
+        await engine.start()
+        stack.push_async_callback(engine.close)
+        figures = telemetry.Telemetry()
+        deletion = NamespaceDeletion(namespaces, engine, _visibility(store), environment)
+        stack.push_async_callback(deletion.close)
+        address = f"{settings.host}:{settings.port}"
+        system = SystemRpcs(cluster, address)
+        tables: tuple[Table, Table] = (
+            {
+                **workflow_table(engine),
+                **Activities(engine).table(),
+                **TaskQueues(matching, address).table(),
+                **Lists(_visibility(store), environment).table(),
+                **NamespaceRpcs(namespaces, config).table(),
+                **system.table(),
+            },
+            {**SearchAttributeRpcs(namespaces).table(), **deletion.table(), **system.operator_table()},
+        )
+        services = [
+            Service(descriptor, table, namespaces, figures)
+            for descriptor, table in zip(_DESCRIPTORS, tables, strict=True)
+        ]
+        port = await _serve(stack, settings, config, services, matching)
+        metrics_port = await _serve_metrics(stack, settings, figures)
+        deletion.start()
+        yield Server(port, metrics_port, engine, matching, namespaces, figures)
+
+
+_DESCRIPTORS = (
+    workflow_service.DESCRIPTOR.services_by_name["WorkflowService"],
+    operator_service.DESCRIPTOR.services_by_name["OperatorService"],
+)
+
+
+# The store -------------------------------------------------------------------------------------------------------------------------
+
+
+def _opened(settings: Settings) -> Store:
+    """The store with the newest schema. Raises SettingsError, drivers.base.Fault."""
+    store = open_store(settings.store)
+    try:
+        if settings.setup:
+            store.migrate()
+        found, wanted = store.schema_version(), schema_latest(settings.store)
+        if found != wanted:
+            raise SettingsError(
+                f"the store's schema has version {found}, this server needs {wanted}: run `tctl schema setup` or `update`"
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _visibility(store: Store) -> Visibility:
+    if not hasattr(store, "list_visible"):
+        msg = "this store cannot list workflows"
+        raise SettingsError(msg)
+    return store  # type: ignore[return-value]
+
+
+def _cluster(store: Store, settings: Settings, cluster_id: str) -> GetClusterInfoResponse:
+    """What the store knows of the cluster; made at the first start, when the number of shards is fixed for ever."""
+    record = store.record(CLUSTER_KIND, ns.CLUSTER)
+    if record is None:
+        made = GetClusterInfoResponse(
+            cluster_id=cluster_id,
+            cluster_name=ns.CLUSTER,
+            history_shard_count=settings.shards,
+            persistence_store=settings.store.partition(":")[0],
+            visibility_store=settings.store.partition(":")[0],
+            failover_version_increment=10,
+            initial_failover_version=1,
+        )
+        try:
+            store.put_record(CLUSTER_KIND, ns.CLUSTER, made.SerializeToString(), 0)
+        except Conflict:
+            return _cluster(store, settings, cluster_id)
+        return made
+    cluster = GetClusterInfoResponse.FromString(record.data)
+    if cluster.history_shard_count != settings.shards:
+        log.warning("the store has %d shards, which cannot be changed", cluster.history_shard_count)
+    return cluster
+
+
+async def _namespaces(store: Store, environment: System, config: DynamicConfig, settings: Settings) -> Namespaces:
+    """All namespaces, with those that are the server's or asked for at start."""
+    namespaces = Namespaces(store, environment, config.limits)
+    await namespaces.load()
+    known = {entry.namespace.name for entry in namespaces.all()}
+    if ns.SYSTEM_NAME not in known:
+        system = ns.described(ns.SYSTEM_ID, ns.SYSTEM_NAME, SYSTEM_RETENTION_SECONDS)
+        system.namespace_info.description = "Temporal internal system namespace"
+        system.namespace_info.owner_email = "temporal-core@temporal.io"
+        await namespaces.create(system)
+    for name in dict.fromkeys(settings.namespaces):
+        if name not in known:
+            await namespaces.create(ns.described(environment.run_id(), name, DAY_SECONDS))
+        if settings.search_attributes:
+            asked = {each: search_attributes.TYPES[kind] for each, kind in settings.search_attributes.items()}
+            await namespaces.update(name, lambda kept, asked=asked: allot(kept, asked))  # type: ignore[misc]
+    return namespaces
+
+
+# The network -----------------------------------------------------------------------------------------------------------------------
+
+
+async def _serve(
+    stack: AsyncExitStack, settings: Settings, config: DynamicConfig, services: list[Service], matching: Matching
+) -> int:
+    """Serves gRPC; returns the port. Raises OSError."""
+    server = grpc.aio.server(options=_options(config))
+    server.add_generic_rpc_handlers(tuple(services))
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = [service.name for service in services] + [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        port = server.add_insecure_port(f"{host}:{settings.port}")
+    except RuntimeError:
+        port = 0
+    if not port:
+        msg = f"cannot listen on {host}:{settings.port}"
+        raise OSError(msg)
+    await server.start()
+
+    async def stop() -> None:
+        await _say(health, NOT_SERVING)
+        matching.close()
+        await server.stop(STOP_SECONDS_MAX)
+
+    stack.push_async_callback(stop)
+    await _say(health, SERVING)
+    return port
+
+
+async def _say(health: HealthServicer, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+    for name in ("", HEALTH_SERVICE):
+        await health.set(name, status)
+
+
+def _options(config: DynamicConfig) -> list[tuple[str, int]]:
+    """Keepalive as the official server's (common/dynamicconfig/constants.go); requests of up to 4 MB are gRPC's default there and here."""
+
+    def milliseconds(key: str, default: int) -> int:
+        return config.duration(f"frontend.keepAlive{key}", default) // 1_000_000
+
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", milliseconds("Time", MINUTE)),
+        ("grpc.keepalive_timeout_ms", milliseconds("Timeout", 10 * SECOND)),
+        ("grpc.keepalive_permit_without_calls", int(config.boolean("frontend.keepAlivePermitWithoutStream", True))),
+        ("grpc.http2.min_ping_interval_without_data_ms", milliseconds("MinTime", 10 * SECOND)),
+        ("grpc.max_connection_idle_ms", milliseconds("MaxConnectionIdle", 2 * MINUTE)),
+        ("grpc.max_connection_age_ms", milliseconds("MaxConnectionAge", 5 * MINUTE)),
+        ("grpc.max_connection_age_grace_ms", milliseconds("MaxConnectionAgeGrace", 70 * SECOND)),
+    ]
+
+
+async def _serve_metrics(stack: AsyncExitStack, settings: Settings, figures: telemetry.Telemetry) -> int | None:
+    """Serves /metrics if that is asked for; returns the port. Raises OSError."""
+    if settings.metrics_port is None:
+        return None
+    server = await telemetry.serve(figures, settings.metrics_host or settings.host, settings.metrics_port)
+
+    async def stop() -> None:
+        server.close()
+        await server.wait_closed()
+
+    stack.push_async_callback(stop)
+    port: int = server.sockets[0].getsockname()[1]
+    return port
