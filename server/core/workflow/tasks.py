@@ -29,6 +29,7 @@ from server.core.outcome import WORKFLOW_TASK, Poll, timestamp
 from server.core.rejected import NotFound
 from server.core.state import State
 from server.core.state_pb2 import TaskToken, WorkflowTask
+from server.core.workflow import builds
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -48,9 +49,7 @@ def schedule(step: Step) -> None:
     """Makes the run's one workflow task and offers it. Only settle calls this."""
     core = step.state.core
     attempt = max(core.task_attempt, 1)
-    timeout = core.workflow_task_timeout + patience(
-        attempt, step.namespace.limits.workflow_task_retry_max_interval
-    )
+    timeout = core.workflow_task_timeout + patience(attempt, step.namespace.limits.workflow_task_retry_max_interval)
     if attempt == 1:
         step.emit(
             E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
@@ -83,13 +82,9 @@ def offer(step: Step) -> None:
         task.schedule_to_start_timeout = core.sticky.schedule_to_start_timeout
         more["normal_queue"] = step.state.asked.task_queue.name
         more["expires_at"] = (
-            task.scheduled_time + task.schedule_to_start_timeout
-            if task.schedule_to_start_timeout
-            else 0
+            task.scheduled_time + task.schedule_to_start_timeout if task.schedule_to_start_timeout else 0
         )
-    task.dispatch_id = step.offer(
-        WORKFLOW_TASK, task.queue, task.scheduled_event_id, **more
-    )
+    task.dispatch_id = step.offer(WORKFLOW_TASK, task.queue, task.scheduled_event_id, **more)
 
 
 def patience(attempt: int, longest: int) -> int:
@@ -100,11 +95,7 @@ def patience(attempt: int, longest: int) -> int:
 
 def queue_of(state: State) -> str:
     """Where the next workflow task goes: the sticky queue when there is one."""
-    return (
-        state.core.sticky.queue
-        if state.core.HasField("sticky")
-        else state.asked.task_queue.name
-    )
+    return state.core.sticky.queue if state.core.HasField("sticky") else state.asked.task_queue.name
 
 
 def task_queue(state: State) -> TaskQueue:
@@ -123,9 +114,7 @@ def scheduled_attributes(state: State, timeout: int, attempt: int) -> dict[str, 
     """Attributes of a scheduled event."""
     return {
         "task_queue": task_queue(state),
-        "start_to_close_timeout": Duration(
-            seconds=timeout // SECOND, nanos=timeout % SECOND
-        ),
+        "start_to_close_timeout": Duration(seconds=timeout // SECOND, nanos=timeout % SECOND),
         "attempt": attempt,
     }
 
@@ -133,9 +122,7 @@ def scheduled_attributes(state: State, timeout: int, attempt: int) -> dict[str, 
 # Starting --------------------------------------------------------------------------------------------------------------------------
 
 
-def start_workflow_task(
-    step: Step, scheduled_event_id: int, attempt: int, poll: Poll
-) -> PollWorkflowTaskQueueResponse:
+def start_workflow_task(step: Step, scheduled_event_id: int, attempt: int, poll: Poll) -> PollWorkflowTaskQueueResponse:
     """A worker takes the task. The answer lacks history, queries and the task's earlier pages: the caller adds them. The same poll (by
     request id) may ask twice. Raises NotFound when the task is gone or someone else's."""
     core, task = step.state.core, step.state.core.task
@@ -153,13 +140,8 @@ def start_workflow_task(
     step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
     task.dispatch_id = 0
     if task.sticky and poll.queue and poll.queue != task.queue:
-        core.ClearField(
-            "sticky"
-        )  # the sticky worker was gone; this one needs the whole history
-    if (
-        task.kind == WorkflowTask.TRANSIENT
-        and task.scheduled_event_id != core.next_event_id
-    ):
+        core.ClearField("sticky")  # the sticky worker was gone; this one needs the whole history
+    if task.kind == WorkflowTask.TRANSIENT and task.scheduled_event_id != core.next_event_id:
         _renew(step)
     _note_history_size(step)
     started = {
@@ -168,9 +150,7 @@ def start_workflow_task(
         "request_id": poll.request_id,
     }
     if poll.build_id:
-        started["worker_version"] = WorkerVersionStamp(
-            build_id=poll.build_id, use_versioning=poll.use_versioning
-        )
+        started["worker_version"] = WorkerVersionStamp(build_id=poll.build_id, use_versioning=poll.use_versioning)
         core.task.worker_version.CopyFrom(started["worker_version"])
     if core.task.kind == WorkflowTask.TRANSIENT:
         task.request_id, task.identity, task.started_time = (
@@ -204,13 +184,9 @@ def _note_history_size(step: Step) -> None:
     core.task.history_size_bytes = core.history_size_bytes
     del core.task.suggest_continue_as_new_reasons[:]
     if core.history_size_bytes >= limits.history_size_bytes_suggest:
-        core.task.suggest_continue_as_new_reasons.append(
-            Reason.SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE
-        )
+        core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE)
     if core.next_event_id >= limits.history_count_suggest:
-        core.task.suggest_continue_as_new_reasons.append(
-            Reason.SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS
-        )
+        core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS)
     core.task.suggest_continue_as_new = bool(core.task.suggest_continue_as_new_reasons)
 
 
@@ -275,9 +251,7 @@ def virtual_events(state: State) -> list[HistoryEvent]:
         event_id=task.scheduled_event_id,
         event_time=timestamp(task.scheduled_time),
         event_type=E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
-        workflow_task_scheduled_event_attributes=scheduled_attributes(
-            state, task.timeout, task.attempt
-        ),
+        workflow_task_scheduled_event_attributes=scheduled_attributes(state, task.timeout, task.attempt),
     )
     if not task.started_time:
         return [scheduled]
@@ -296,9 +270,7 @@ def virtual_events(state: State) -> list[HistoryEvent]:
 def failed(step: Step, cause: int, **fields: Any) -> None:
     """The held task fails: an event for a first attempt, a note in the state for a repeated one."""
     core = step.state.core
-    core.task_last_failure_cause = camel(
-        Cause.Name(cause), "WORKFLOW_TASK_FAILED_CAUSE_"
-    )  # type: ignore[arg-type]
+    core.task_last_failure_cause = camel(Cause.Name(cause), "WORKFLOW_TASK_FAILED_CAUSE_")  # type: ignore[arg-type]
     if core.task.kind == WorkflowTask.TRANSIENT:
         _drop(step.state)
         core.unseen = True
@@ -421,6 +393,7 @@ def apply_workflow_task_completed(state: State, event: HistoryEvent) -> None:
     if attributes.HasField("worker_version"):
         core.most_recent_worker_version_stamp.CopyFrom(attributes.worker_version)
     core.ClearField("task")
+    builds.note_completed(state, event)
 
 
 def apply_workflow_task_failed(state: State, _event: HistoryEvent) -> None:
