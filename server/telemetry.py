@@ -64,7 +64,8 @@ class Telemetry:
         return "\n".join(lines)
 
     def _requests(self) -> Iterator[str]:
-        each = [(_labels(name, namespace), op) for (name, namespace), op in sorted(self._operations.items())]
+        used = ((key, op) for key, op in sorted(self._operations.items()) if op.requests or op.pending)
+        each = [(_labels(name, namespace), op) for (name, namespace), op in used]
         yield "# TYPE service_requests counter"
         yield from (f"service_requests{{{labels}}} {op.requests}" for labels, op in each)
         yield "# TYPE service_pending_requests gauge"

@@ -6,7 +6,6 @@ service/frontend/workflow_handler.go, chasm/lib/workflow/validator.go, common/tq
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +65,7 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
     _workflow_id(request.workflow_id, limits)
     _retry(request, limits)
     _delay(request)
-    _cron(request.cron_schedule)
+    cron.validate(request.cron_schedule)
     name = request.workflow_type.name
     require(name, "WorkflowType is not set on request.")
     short(name, "WorkflowType", limits)
@@ -89,7 +88,7 @@ def signal_with_start(request: SignalWithStartWorkflowExecutionRequest, namespac
     """SignalWithStartWorkflowExecution."""
     limits = namespace.limits
     most = limits.id_length_max
-    _cron(request.cron_schedule)
+    cron.validate(request.cron_schedule)
     _workflow_id(request.workflow_id, limits)
     require(request.signal_name, "signal not set")
     _within("signal name", request.signal_name, most)
@@ -181,7 +180,7 @@ def is_uuid(text: str) -> bool:
 
 def short(text: str, what: str, limits: Limits) -> None:
     """No longer than an id may be, in bytes of UTF-8."""
-    if len(text) > limits.id_length_max or not text.isascii() and len(text.encode()) > limits.id_length_max:
+    if len(text.encode()) > limits.id_length_max:
         raise InvalidArgument(f"{what} length exceeds limit.")
 
 
@@ -233,7 +232,7 @@ def versioning(stamp: Any, options: WorkerDeploymentOptions) -> None:
         "Build ID exceeds configured limit.workerBuildIdSize, use a shorter build ID.",
     )
     require(
-        options.worker_versioning_mode != VERSIONED or options.deployment_name and options.build_id,
+        options.worker_versioning_mode != VERSIONED or (options.deployment_name and options.build_id),
         "Deployment name and build id must be set together.",
     )
 
@@ -317,10 +316,7 @@ def _delay(request: AnyStart) -> None:
 
 def _duration(given: Duration, sentence: str) -> None:
     """One that is longer than a hundred years is cut to that."""
-    try:
-        given.FromNanoseconds(durations.checked(given))
-    except ValueError as error:
-        raise InvalidArgument(f"{sentence} cause: {error}") from None
+    given.FromNanoseconds(durations.capped(given, f"{sentence} cause"))
 
 
 def _timeouts(request: AnyStart) -> None:
@@ -329,18 +325,6 @@ def _timeouts(request: AnyStart) -> None:
         if request.HasField(name):  # type: ignore[arg-type]
             words = f"An invalid Workflow{field.title()}TimeoutSeconds is set on request."
             _duration(getattr(request, name), words)
-
-
-def _cron(schedule: str) -> None:
-    if not schedule:
-        return
-    now = time.time_ns()
-    try:
-        backoff = cron.next_backoff(schedule, now, now)
-    except ValueError:
-        msg = "invalid CronSchedule."
-        raise InvalidArgument(msg) from None
-    require(backoff is not None, "invalid CronSchedule, no time can be found to satisfy the schedule")
 
 
 def _default_policies(request: AnyStart, conflict: WorkflowIdConflictPolicy.ValueType) -> None:

@@ -41,7 +41,7 @@ CODES: dict[type[r.Rejected], Code] = {
 
 # Typed Any: each function gets the kind that it stands beside.
 FAILURES: dict[type[r.Rejected], Callable[[Any], Message]] = {
-    r.NotFound: lambda e: details.NotFoundFailure(),
+    r.NotFound: lambda _: details.NotFoundFailure(),
     r.NamespaceNotFound: lambda e: details.NamespaceNotFoundFailure(namespace=e.namespace),
     r.NamespaceInvalidState: lambda e: details.NamespaceInvalidStateFailure(
         namespace=e.namespace, state=e.state, allowed_states=e.allowed
@@ -49,12 +49,12 @@ FAILURES: dict[type[r.Rejected], Callable[[Any], Message]] = {
     r.AlreadyStarted: lambda e: details.WorkflowExecutionAlreadyStartedFailure(
         start_request_id=e.start_request_id, run_id=e.run_id
     ),
-    r.NamespaceAlreadyExists: lambda e: details.NamespaceAlreadyExistsFailure(),
-    r.WorkflowNotReady: lambda e: details.WorkflowNotReadyFailure(),
-    r.CancellationAlreadyRequested: lambda e: details.CancellationAlreadyRequestedFailure(),
+    r.NamespaceAlreadyExists: lambda _: details.NamespaceAlreadyExistsFailure(),
+    r.WorkflowNotReady: lambda _: details.WorkflowNotReadyFailure(),
+    r.CancellationAlreadyRequested: lambda _: details.CancellationAlreadyRequestedFailure(),
     r.QueryFailed: lambda e: details.QueryFailedFailure(failure=e.failure),
     r.ResourceExhausted: lambda e: details.ResourceExhaustedFailure(cause=e.cause, scope=e.scope),
-    r.PermissionDenied: lambda e: details.PermissionDeniedFailure(),
+    r.PermissionDenied: lambda _: details.PermissionDeniedFailure(),
 }
 
 

@@ -142,8 +142,8 @@ class NamespaceRpcs:
 
     def _check_retention(self, retention: Duration) -> None:
         try:
-            span = durations.checked(retention)
-        except ValueError:
+            span = durations.capped(retention, "")
+        except InvalidArgument:
             raise InvalidArgument(BAD_RETENTION) from None
         require(span >= self._retention_min, BAD_RETENTION)
         retention.FromNanoseconds(span)

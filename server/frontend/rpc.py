@@ -30,7 +30,7 @@ ONLY_REGISTERED = frozenset({"StartWorkflowExecution", "SignalWithStartWorkflowE
 NAMESPACE_LENGTH_MAX = 1000
 NAMESPACE_EMPTY = "Namespace is empty."
 NAMESPACE_TOO_LONG = "Namespace length exceeds limit."
-FOREIGN_TOKEN = "Operation requested with a token from a different namespace."
+OTHER_NAMESPACE = "Operation requested with a token from a different namespace."
 
 
 class Rpc(NamedTuple):
@@ -103,12 +103,12 @@ def _served(
             return reply if isinstance(reply, bytes) else reply.SerializeToString()
         except DecodeError as error:
             rejected: Rejected = Internal(f"grpc: error unmarshalling request: {error}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a bug must end one call only; `answered` logs it
             rejected = answered(error)
         finally:
             operation.ended(clock() - began)
         operation.failed(f"serviceerror_{type(rejected).__name__}")
-        await refuse(context, rejected)
+        return await refuse(context, rejected)
 
     unknown = telemetry.operation(name, NO_NAMESPACE)
     return serve
@@ -163,6 +163,6 @@ def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
         if len(name) > NAMESPACE_LENGTH_MAX:
             raise InvalidArgument(NAMESPACE_TOO_LONG)
         namespaces.entry(name)
-        raise InvalidArgument(FOREIGN_TOKEN)
+        raise InvalidArgument(OTHER_NAMESPACE)
 
     return by_token if "task_token" in request_type.fields_by_name else by_name
