@@ -15,6 +15,7 @@ def settle(step: Step) -> None:
         step.late.clear()
     elif (state.buffered or step.late) and not step.held:
         core.task_attempt = 1  # news came: the next task is no repetition of the failing one
+        core.unseen = True
         step.flush()
     if not state.running:
         _withdraw_all(step)

@@ -25,6 +25,7 @@ from server.core.state import State
 ATTRIBUTES = {
     value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes" for name, value in EventType.items() if value
 }
+OPTIONS_UPDATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
 
 
 class Step:
@@ -94,6 +95,8 @@ class Step:
                 attributes.started_event_id = started.get(attributes.scheduled_event_id, attributes.started_event_id)
             elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 started[attributes.scheduled_event_id] = event.event_id
+            elif event.event_type == OPTIONS_UPDATED and attributes.attached_request_id:
+                self.state.requests.edit(attributes.attached_request_id).event_id = event.event_id
 
     def completed_by(self, completed_event_id: int) -> str:
         """The identity of the worker whose commands run: it completed the workflow task in this step."""
