@@ -175,6 +175,8 @@ class Queries:
             query_queue=queue,
         )
         direct.response.task_token = tokens.encode(token)
+        if started is None:  # a sticky worker has the events, and the SDK core wants a History that holds none
+            direct.response.history.SetInParent()
         data = await reader.fetched(shard, started) if started else direct.response.SerializeToString()
         future = self._asked[id] = asyncio.get_running_loop().create_future()
         try:
