@@ -233,22 +233,19 @@ def _inherited(step: Step) -> dict[str, Any]:
         attributes |= {name: getattr(asked, name) for name in PARENT}
     if state.core.execution_deadline:
         attributes["workflow_execution_expiration_time"] = timestamp(state.core.execution_deadline)
-    if state.core.HasField("auto_reset_points"):
-        attributes["prev_auto_reset_points"] = _expiring(step)
+    _expire(step)
+    attributes["prev_auto_reset_points"] = state.core.auto_reset_points
     return attributes
 
 
-def _expiring(step: Step) -> ResetPoints:
-    """The reset points of the chain so far; those of the run that ends are good until its history is deleted."""
-    kept = ResetPoints()
-    for point in step.state.core.auto_reset_points.points:
-        if point.HasField("expire_time") and point.expire_time.ToNanoseconds() < step.now:
-            continue
-        new = kept.points.add()
-        new.CopyFrom(point)
+def _expire(step: Step) -> None:
+    """The reset points of the chain: those of the run that ends are good until its history is deleted, older ones may be gone by now."""
+    points = step.state.core.auto_reset_points.points
+    for point in points:
         if point.run_id == step.state.key.run_id:
-            new.expire_time.CopyFrom(timestamp(step.now + step.namespace.retention))
-    return kept
+            point.expire_time.CopyFrom(timestamp(step.now + step.namespace.retention))
+    good = [point for point in points if point.expire_time.ToNanoseconds() >= step.now]
+    step.state.core.auto_reset_points.CopyFrom(ResetPoints(points=good))
 
 
 def _spaced(step: Step, backoff: int | None) -> int | None:
