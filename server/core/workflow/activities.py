@@ -535,7 +535,11 @@ def apply_activity_task_canceled(state: State, event: HistoryEvent) -> None:
 
 
 def _forget(state: State, id: int) -> None:
-    del state.activity_ids[state.activities[id].activity_id]
+    activity_id = state.activities[id].activity_id
+    if (
+        state.activity_ids[activity_id] == id
+    ):  # the workflow may have used it again while the end of this one was buffered
+        del state.activity_ids[activity_id]
     del state.activities[id]
 
 
