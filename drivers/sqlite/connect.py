@@ -23,6 +23,7 @@ PRAGMAS = {
     "mmap_size": "0",
 }
 _STATEMENTS_CACHED = 1024
+_TURNS_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,22 @@ class Address:
         )
         try:
             for name, value in self.pragmas.items():
-                connection.execute(f"PRAGMA {name} = {value}").fetchall()
+                _set(connection, name, value)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _set(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """To make a file write-ahead logged SQLite needs it alone, and does not wait for that; a transaction waits for whoever has it."""
+    for _ in range(_TURNS_MAX):
+        try:
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    raise sqlite3.OperationalError(f"the file is too busy to set {name}")
