@@ -146,6 +146,9 @@ class Rig:
         self.store, self.queues, self.environment, self.engine = store, queues, environment, engine
 
     async def start(self, workflow_id: str = "w", **more: Any) -> str:
+        return (await self.start_response(workflow_id, **more)).run_id
+
+    async def start_response(self, workflow_id: str = "w", **more: Any) -> StartWorkflowExecutionResponse:
         request = StartWorkflowExecutionRequest(
             workflow_id=workflow_id,
             workflow_type={"name": "type"},  # type: ignore[arg-type]
@@ -154,7 +157,7 @@ class Rig:
             **more,
         )
         data = await self.engine.start_workflow_execution(NAMESPACE, request)
-        return StartWorkflowExecutionResponse.FromString(data).run_id
+        return StartWorkflowExecutionResponse.FromString(data)
 
     async def signal(self, name: str, workflow_id: str = "w", run_id: str = "") -> None:
         at = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
@@ -210,6 +213,16 @@ def complete_workflow() -> Command:
     return Command(
         command_type=CommandType.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
         complete_workflow_execution_command_attributes={},
+    )
+
+
+def continue_as_new() -> Command:
+    return Command(
+        command_type=CommandType.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
+        continue_as_new_workflow_execution_command_attributes={  # type: ignore[arg-type]
+            "workflow_type": {"name": "type"},
+            "task_queue": {"name": QUEUE},
+        },
     )
 
 

@@ -53,10 +53,10 @@ AnyStart = StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionReque
 
 
 def start_workflow_execution(
-    current: Step | None, new: Step, request: StartWorkflowExecutionRequest
+    current: Step | None, new: Step, request: StartWorkflowExecutionRequest, **more: Any
 ) -> StartWorkflowExecutionResponse:
-    """Starts a run, or answers with the one that the id policies say. `new` without events means that nothing was started.
-    Raises AlreadyStarted."""
+    """Starts a run, or answers with the one that the id policies say. `new` without events means that nothing was started. `more` are
+    further attributes of the started event (parent, root). Raises AlreadyStarted."""
     if current is not None:
         known = current.state.requests.get(request.request_id)
         if known is not None:
@@ -68,7 +68,7 @@ def start_workflow_execution(
             resolve_running(current, new, policy)
         else:
             check_reuse(current.state, request.workflow_id_reuse_policy)
-    begin_requested(new, request)
+    begin_requested(new, request, **more)
     return StartWorkflowExecutionResponse(
         run_id=new.state.key.run_id,
         first_execution_run_id=new.state.key.run_id,
@@ -82,6 +82,7 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     """Emits the started event for what a caller asked; `more` are further attributes (parent, root)."""
     limits = new.namespace.limits
     run_timeout = run_timeout_of(request.workflow_run_timeout, request.workflow_execution_timeout)
+    backoff = _first_backoff(new, request)
     attributes: dict[str, Any] = {
         "workflow_type": request.workflow_type,
         "task_queue": {"name": request.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
@@ -89,7 +90,7 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
         "identity": request.identity,
         "cron_schedule": request.cron_schedule,
         "attempt": 1,
-        "first_workflow_task_backoff": duration(_first_backoff(new, request)),
+        "first_workflow_task_backoff": duration(backoff),
         **more,
     }
     if request.cron_schedule:
@@ -113,6 +114,7 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
         attributes["search_attributes"] = payloads.search_attributes(typed)
     if isinstance(request, StartWorkflowExecutionRequest):
         attributes["completion_callbacks"] = request.completion_callbacks
+        attributes["eager_execution_accepted"] = request.request_eager_execution and not backoff
     fields: dict[str, Any] = {"links": request.links}
     if request.HasField("user_metadata"):
         fields["user_metadata"] = request.user_metadata
