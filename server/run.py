@@ -14,8 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from temporalio.api.operatorservice.v1 import service_pb2 as operator_service
 from temporalio.api.workflowservice.v1 import GetClusterInfoResponse
@@ -215,8 +214,8 @@ async def _serve(
     """Serves gRPC; returns the port. Raises OSError."""
     server = grpc.aio.server(options=_options(config))
     server.add_generic_rpc_handlers(tuple(services))
-    health = HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     names = [service.name for service in services] + [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -230,18 +229,18 @@ async def _serve(
     await server.start()
 
     async def stop() -> None:
-        await _say(health, NOT_SERVING)
+        await _say(servicer, NOT_SERVING)
         matching.close()
         await server.stop(STOP_SECONDS_MAX)
 
     stack.push_async_callback(stop)
-    await _say(health, SERVING)
+    await _say(servicer, SERVING)
     return port
 
 
-async def _say(health: HealthServicer, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+async def _say(servicer: health.aio.HealthServicer, status: int) -> None:
     for name in ("", HEALTH_SERVICE):
-        await health.set(name, status)
+        await servicer.set(name, status)
 
 
 def _options(config: DynamicConfig) -> list[tuple[str, int]]:
