@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
@@ -76,7 +77,7 @@ async def test_a_long_poll_waits_for_news(tmp_path: Path) -> None:
         await r.start()
         first = await r.page(wait_new_event=True)
         assert (len(first.history.events), bool(first.next_page_token)) == (2, True)
-        more = {"wait_new_event": True, "next_page_token": first.next_page_token}
+        more: dict[str, Any] = {"wait_new_event": True, "next_page_token": first.next_page_token}
         polls = [asyncio.create_task(r.page(**more)) for _ in range(3)]
         await asyncio.sleep(0.02)
         assert not any(poll.done() for poll in polls)

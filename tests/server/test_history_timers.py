@@ -6,8 +6,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from temporalio.api.workflowservice.v1 import PollActivityTaskQueueResponse, RespondActivityTaskCompletedRequest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
+    PollActivityTaskQueueResponse,
+    RespondActivityTaskCompletedRequest,
+)
 
+from server.core.outcome import Namespace
 from server.core.rejected import Missing
 from server.core.state import Key
 from server.history import cache
@@ -70,14 +78,14 @@ async def test_a_workflow_task_that_is_not_answered_is_offered_again(tmp_path: P
         assert kinds(await stored(r)) == kinds(again.history.events)[:4]
 
 
-async def stored(r: Rig) -> list[history_kit.HistoryEvent]:
-    request = history_kit.GetWorkflowExecutionHistoryRequest(execution=history_kit.WorkflowExecution(workflow_id="w"))
+async def stored(r: Rig) -> list[HistoryEvent]:
+    request = GetWorkflowExecutionHistoryRequest(execution=WorkflowExecution(workflow_id="w"))
     data = await r.engine.get_workflow_execution_history(NAMESPACE, request, virtual=False)
-    return list(history_kit.GetWorkflowExecutionHistoryResponse.FromString(data).history.events)
+    return list(GetWorkflowExecutionHistoryResponse.FromString(data).history.events)
 
 
 async def test_a_closed_run_goes_when_its_retention_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = history_kit.Namespace(NAMESPACE.id, NAMESPACE.name, 200_000_000)
+    short = Namespace(NAMESPACE.id, NAMESPACE.name, 200_000_000)
     monkeypatch.setattr(history_kit, "NAMESPACE", short)
     async with rig(tmp_path / "db") as r:
         run_id = await r.start()
