@@ -51,6 +51,7 @@ class Namespaces:
         self._environment = environment
         self._limits_of = limits_of
         self._by_id: dict[str, Entry] = {}
+        self._ids: dict[str, str] = {}  # by name, as decisions see them
         self._by_name: dict[str, Entry] = {}
 
     async def load(self) -> None:
@@ -111,7 +112,7 @@ class Namespaces:
         entry = self.entry(name)
         renamed = await self._put(described, 0)
         await self._environment.writing(self._store.put_record, KIND, name, None, entry.version)
-        del self._by_name[name]
+        del self._by_name[name], self._ids[name]
         return renamed
 
     async def remove(self, name: str) -> None:
@@ -130,6 +131,7 @@ class Namespaces:
             self._keep(found)
         elif entry := self._by_name.pop(name, None):
             self._by_id.pop(entry.namespace.id, None)
+            self._ids.pop(name, None)
 
     def _keep(self, record: Record) -> Entry:
         described = DescribeNamespaceResponse.FromString(record.data)
@@ -140,9 +142,11 @@ class Namespaces:
             config.workflow_execution_retention_ttl.ToNanoseconds(),
             self._limits_of(info.name),
             {**search_attributes.PREDEFINED, **search_attributes.custom(config.custom_search_attribute_aliases)},
+            self._ids,
         )
         entry = Entry(namespace, described, record.version)
         self._by_id[info.id] = self._by_name[info.name] = entry
+        self._ids[info.name] = info.id
         return entry
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -12,21 +12,24 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from server.core.limits import Limits
 from server.core.state import State
-from server.core.state_pb2 import Waiting
+from server.core.state_pb2 import Outgoing, Waiting
 
 WORKFLOW_TASK, ACTIVITY_TASK = 1, 2
+# Kinds of messages to other workflows. Numbers are stored: never reuse one.
+SEND_START_CHILD, SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_SIGNAL, SEND_CANCEL = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
     """What decisions need to know of a namespace. `retention` is nanoseconds; `search_attributes` maps every known name,
-    system and custom, to its IndexedValueType number."""
+    system and custom, to its IndexedValueType number; `others` maps the names of all namespaces to their ids."""
 
     id: str
     name: str
     retention: int
     limits: Limits = field(default_factory=Limits)
     search_attributes: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ids(Protocol):
@@ -71,8 +74,8 @@ class Dispatch(NamedTuple):
 
 class Outcome(NamedTuple):
     """One run after one decision. Durable together: `events` (their encoding `data` is a History message; ids from `first`),
-    state's changed rows, a waiting row for each of `dispatches`, removal of the rows named by `lapsed` (row kind, id). Then, and only
-    then: the reply, the dispatches in order, and everybody who waits for history is told."""
+    state's changed rows, a waiting row for each of `dispatches`, a row for each of `sends` (row id, message), removal of the rows named by `lapsed` (row kind, id). Then, and only
+    then: the reply, the dispatches in order, the messages, and everybody who waits for history is told."""
 
     state: State
     events: list[HistoryEvent]
@@ -81,6 +84,7 @@ class Outcome(NamedTuple):
     lapsed: list[tuple[str, int]]
     wake_at: int | None
     was_status: int  # the status before the step
+    sends: Sequence[tuple[int, Outgoing]] = ()
 
     @property
     def first(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.state import RUNNING
 from server.core.step import Step
-from server.core.workflow import tasks
+from server.core.workflow import children, tasks
 
 
 def settle(step: Step) -> None:
@@ -18,18 +18,19 @@ def settle(step: Step) -> None:
         core.unseen = True
         step.flush()
     if not state.running:
-        _withdraw_all(step)
+        _close(step)
     elif core.unseen and not core.HasField("task") and not core.first_task_at:
         tasks.schedule(step)
     if step.next is not None:
         settle(step.next)
 
 
-def _withdraw_all(step: Step) -> None:
-    """A run that has just closed takes back what it offered."""
+def _close(step: Step) -> None:
+    """A run that has just closed takes back what it offered, and tells its parent and its children."""
     state, core = step.state, step.state.core
     if step.was_status not in (0, RUNNING):
         return
+    children.on_close(step)
     if core.HasField("task"):
         step.withdraw(WORKFLOW_TASK, core.task.queue, core.task.dispatch_id)
         core.ClearField("task")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import itemgetter
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
@@ -17,7 +17,7 @@ from temporalio.api.history.v1 import (
     WorkflowExecutionStartedEventAttributes,
 )
 
-from server.core.state_pb2 import Activity, Core, Request, Timer
+from server.core.state_pb2 import Activity, Child, Core, External, Request, Timer
 
 RUNNING = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 
@@ -78,7 +78,7 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 # Kinds of pending rows. Numbers are stored: never reuse one.
-ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED = 1, 2, 3, 4, 5
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT = 1, 2, 3, 4, 5, 6, 7, 8
 
 
 class Key(NamedTuple):
@@ -99,9 +99,12 @@ class State:
         "buffered",
         "buffered_gone",
         "buffered_saved",
+        "cancels_sent",
+        "children",
         "core",
         "key",
         "requests",
+        "signals_sent",
         "started",
         "started_saved",
         "timers",
@@ -116,6 +119,9 @@ class State:
         self.activity_ids: dict[str, int] = {}  # of the same records, by the id that the workflow gave
         self.timers: Table[str, Timer] = Table(TIMER)
         self.requests: Table[str, Request] = Table(REQUEST)
+        self.children: Table[int, Child] = Table(CHILD)
+        self.signals_sent: Table[int, External] = Table(SIGNAL_SENT)
+        self.cancels_sent: Table[int, External] = Table(CANCEL_SENT)
         self.buffered: list[HistoryEvent] = []
         self.buffered_saved: list[int] = []  # row numbers of the stored prefix of `buffered`
         self.buffered_gone: list[int] = []  # row numbers of events that have their id now
@@ -125,6 +131,11 @@ class State:
         return self.core.status == RUNNING
 
     @property
+    def tables(self) -> tuple[Table[Any, Any], ...]:
+        """Every kind of pending record."""
+        return (self.activities, self.timers, self.requests, self.children, self.signals_sent, self.cancels_sent)
+
+    @property
     def asked(self) -> WorkflowExecutionStartedEventAttributes:
         """What the run was started with. Only for a run that has started."""
         assert self.started is not None
@@ -132,7 +143,7 @@ class State:
 
     def changes(self) -> list[tuple[int, str, bytes | None]]:
         """Every pending row that differs from the store, as (kind, id, bytes or None to delete); afterwards they count as stored."""
-        out = self.activities.changes() + self.timers.changes() + self.requests.changes()
+        out = [row for table in self.tables for row in table.changes()]
         if self.started is not None and not self.started_saved:
             out.append((STARTED, "", self.started.SerializeToString()))
             self.started_saved = True
@@ -165,7 +176,7 @@ class State:
         for kind, id, data in rows:
             assert data is not None
             _LOAD[kind](state, id, data)
-        for table in (state.activities, state.timers, state.requests):
+        for table in state.tables:
             table.touched.clear()
         order = sorted(range(len(state.buffered)), key=state.buffered_saved.__getitem__)
         state.buffered = [state.buffered[i] for i in order]
@@ -187,6 +198,18 @@ def _load_request(state: State, id: str, data: bytes) -> None:
     state.requests[id] = Request.FromString(data)
 
 
+def _load_child(state: State, id: str, data: bytes) -> None:
+    state.children[int(id)] = Child.FromString(data)
+
+
+def _load_signal_sent(state: State, id: str, data: bytes) -> None:
+    state.signals_sent[int(id)] = External.FromString(data)
+
+
+def _load_cancel_sent(state: State, id: str, data: bytes) -> None:
+    state.cancels_sent[int(id)] = External.FromString(data)
+
+
 def _load_buffered(state: State, id: str, data: bytes) -> None:
     state.buffered.append(HistoryEvent.FromString(data))
     state.buffered_saved.append(int(id))
@@ -203,4 +226,7 @@ _LOAD = {
     REQUEST: _load_request,
     BUFFERED: _load_buffered,
     STARTED: _load_started,
+    CHILD: _load_child,
+    SIGNAL_SENT: _load_signal_sent,
+    CANCEL_SENT: _load_cancel_sent,
 }

@@ -20,9 +20,10 @@ from server.core.outcome import (
     timestamp,
 )
 from server.core.state import State
+from server.core.state_pb2 import Outgoing
 
 # The field of HistoryEvent that carries the attributes of a type.
-ATTRIBUTES = {
+ATTRIBUTES: dict[int, str] = {
     value: name.removeprefix("EVENT_TYPE_").lower() + "_event_attributes" for name, value in EventType.items() if value
 }
 OPTIONS_UPDATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
@@ -39,6 +40,7 @@ class Step:
         self.events: list[HistoryEvent] = []
         self.dispatches: list[Dispatch] = []
         self.lapsed: list[tuple[str, int]] = []
+        self.sends: list[tuple[int, Outgoing]] = []
         self.late: list[HistoryEvent] = []  # what commands caused besides their own events: numbered by the next flush
         self.was_status = state.core.status
         self.next: Step | None = None  # the first step of the run that follows this one, committed with it
@@ -90,13 +92,23 @@ class Step:
         self.late = []
         for event in sorted(events, key=lambda e: e.event_type in tables.RESULTS):
             self._number(event)
-            attributes = getattr(event, ATTRIBUTES[event.event_type])
-            if event.event_type in tables.RESULTS:
-                attributes.started_event_id = started.get(attributes.scheduled_event_id, attributes.started_event_id)
-            elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-                started[attributes.scheduled_event_id] = event.event_id
-            elif event.event_type == OPTIONS_UPDATED and attributes.attached_request_id:
-                self.state.requests.edit(attributes.attached_request_id).event_id = event.event_id
+            self._link(event, started)
+
+    def _link(self, event: HistoryEvent, started: dict[int, int]) -> None:
+        """A result names its own started event, which may have got its id just now; `started` collects those."""
+        field = tables.OPENED_BY.get(event.event_type)
+        attributes = getattr(event, ATTRIBUTES[event.event_type])
+        if event.event_type == OPTIONS_UPDATED and attributes.attached_request_id:
+            self.state.requests.edit(attributes.attached_request_id).event_id = event.event_id
+        if field is None:
+            return
+        opened = getattr(attributes, field)
+        if event.event_type in tables.RESULTS:
+            attributes.started_event_id = started.get(opened, attributes.started_event_id)
+        else:
+            started[opened] = event.event_id
+            if opened in self.state.children:
+                self.state.children.edit(opened).started_event_id = event.event_id
 
     def completed_by(self, completed_event_id: int) -> str:
         """The identity of the worker whose commands run: it completed the workflow task in this step."""
@@ -125,6 +137,19 @@ class Step:
         else:
             self.lapsed.append((row_kind(kind, self.state.key.namespace_id, queue), dispatch_id))
 
+    def send(self, kind: int, **fields: Any) -> int:
+        """Notes a message to another workflow; returns the id of its row. `fields` are those of Outgoing."""
+        id, key = self.ids.task_id(), self.state.key
+        message = Outgoing(
+            kind=kind,
+            source_namespace_id=key.namespace_id,
+            source_workflow_id=key.workflow_id,
+            source_run_id=key.run_id,
+            **fields,
+        )
+        self.sends.append((id, message))
+        return id
+
     def finish(self) -> Outcome:
         """Closes the step after the last `settle`; the state's next deadline goes with it."""
         state = self.state
@@ -139,4 +164,5 @@ class Step:
             self.lapsed,
             tables.next_wake(state),
             self.was_status,
+            self.sends,
         )

@@ -20,7 +20,9 @@ from server.core.state import State
 from server.core.workflow import (
     activities,
     cancel,
+    children,
     close,
+    external,
     markers,
     signals,
     start,
@@ -60,6 +62,20 @@ APPLY: dict[int, Fold] = {
     E.EVENT_TYPE_TIMER_STARTED: timers.apply_timer_started,
     E.EVENT_TYPE_TIMER_FIRED: timers.apply_timer_fired,
     E.EVENT_TYPE_TIMER_CANCELED: timers.apply_timer_canceled,
+    E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: children.apply_start_child_workflow_execution_initiated,
+    E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: children.apply_start_child_workflow_execution_failed,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: children.apply_child_workflow_execution_started,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: children.apply_child_workflow_execution_completed,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: children.apply_child_workflow_execution_failed,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED: children.apply_child_workflow_execution_canceled,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: children.apply_child_workflow_execution_timed_out,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: children.apply_child_workflow_execution_terminated,
+    E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: external.apply_signal_external_workflow_execution_initiated,
+    E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED: external.apply_signal_external_workflow_execution_failed,
+    E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED: external.apply_external_workflow_execution_signaled,
+    E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: external.apply_request_cancel_external_workflow_execution_initiated,
+    E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED: external.apply_request_cancel_external_workflow_execution_failed,
+    E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED: external.apply_external_workflow_execution_cancel_requested,
     E.EVENT_TYPE_MARKER_RECORDED: markers.apply_marker_recorded,
     E.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: markers.apply_upsert_workflow_search_attributes,
     E.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: markers.apply_workflow_properties_modified,
@@ -70,6 +86,9 @@ COMMANDS: dict[int, Run] = {
     C.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK: activities.request_cancel_activity_task,
     C.COMMAND_TYPE_START_TIMER: timers.start_timer,
     C.COMMAND_TYPE_CANCEL_TIMER: timers.cancel_timer,
+    C.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION: children.start_child_workflow_execution,
+    C.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION: external.signal_external_workflow_execution,
+    C.COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION: external.request_cancel_external_workflow_execution,
     C.COMMAND_TYPE_RECORD_MARKER: markers.record_marker,
     C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: markers.upsert_workflow_search_attributes,
     C.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: markers.modify_workflow_properties,
@@ -100,26 +119,51 @@ RESULTS = {
     E.EVENT_TYPE_ACTIVITY_TASK_FAILED,
     E.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
     E.EVENT_TYPE_ACTIVITY_TASK_CANCELED,
+    *children.RESULTS,
+}
+
+# Of started events and results: the attribute that names the event that opened the thing.
+OPENED_BY = {
+    **dict.fromkeys(RESULTS | {E.EVENT_TYPE_ACTIVITY_TASK_STARTED}, "scheduled_event_id"),
+    **dict.fromkeys(children.RESULTS | {E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED}, "initiated_event_id"),
+}
+
+# Answers to what was asked of other workflows.
+ANSWERS = {
+    E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED,
+    E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED,
+    E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
+    E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED,
+    E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
+    E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
 }
 
 # What happens to a run from outside: it waits for its id while a worker holds a workflow task.
-BUFFERED = RESULTS | {
-    E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
-    E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
-    E.EVENT_TYPE_ACTIVITY_TASK_STARTED,
-    E.EVENT_TYPE_TIMER_FIRED,
-}
+BUFFERED = (
+    RESULTS
+    | ANSWERS
+    | {
+        E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+        E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+        E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+        E.EVENT_TYPE_ACTIVITY_TASK_STARTED,
+        E.EVENT_TYPE_TIMER_FIRED,
+    }
+)
 
 # What a worker must be shown: settle schedules a workflow task for it.
-NEWS = RESULTS | {
-    E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-    E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
-    E.EVENT_TYPE_TIMER_FIRED,
-    E.EVENT_TYPE_WORKFLOW_TASK_FAILED,
-    E.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
-}
+NEWS = (
+    RESULTS
+    | ANSWERS
+    | {
+        E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+        E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+        E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+        E.EVENT_TYPE_TIMER_FIRED,
+        E.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+        E.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+    }
+)
 
 
 def apply(state: State, event: HistoryEvent) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from drivers.base import Fault, RunKey, Store
 from server.core.rejected import Missing, Unavailable
@@ -14,6 +14,9 @@ from server.environment import Environment
 from server.faces import Matching, Namespaces
 from server.history.cache import Cache, Run, Workflow
 from server.history.committer import Committer
+
+if TYPE_CHECKING:
+    from server.history.shard import Shard
 
 LOST = "the change could not be committed, try again"
 UNREADABLE = "the store could not be read, try again"
@@ -30,6 +33,7 @@ class Parts:
     committer: Committer
     matching: Matching
     namespaces: Namespaces
+    of: Callable[[str, str], Shard]  # the shard of a namespace's id and a workflow id
 
 
 class Loader:

@@ -37,10 +37,11 @@ from server.core.rejected import (
     Unavailable,
 )
 from server.core.state import Key, State
-from server.core.state_pb2 import Waiting
+from server.core.state_pb2 import Outgoing, Waiting
 from server.core.step import Step
 from server.environment import Environment
 from server.faces import Task
+from server.history import outgoing
 from server.history.cache import Cache, Run, Workflow
 from server.history.clockwork import Clockwork
 from server.history.committer import Commit
@@ -224,6 +225,12 @@ class Shard:
         row = row_kind(task.kind, task.namespace_id, task.queue)
         self._commit_of(workflow).batch.tasks_done.append((row, task.id))
 
+    def forget_message(self, note: Outgoing, id: int) -> None:
+        """Deletes the row of a message that has no answer, some time."""
+        if self.loader.ready.is_set():
+            workflow = self.cache.get(note.source_namespace_id, note.source_workflow_id)
+            self._commit_of(workflow).batch.tasks_done.append((outgoing.ROW, id))
+
     def _step(self, run: Run, namespace: Namespace) -> Step:
         assert run.state is not None
         return Step(run.state, self.parts.environment.now(), namespace, self._ids)
@@ -326,9 +333,10 @@ class Shard:
                 return
             except Fault as fault:
                 log.warning("the lease %s could not be taken: %r", self.lease, fault)
-                await self._pause()
+                await self.pause()
 
-    async def _pause(self) -> None:
+    async def pause(self) -> None:
+        """Returns after a moment."""
         over = asyncio.Event()
         self.parts.environment.call_at(self.parts.environment.now() + RETRY_AFTER, over.set)
         await over.wait()
@@ -358,10 +366,12 @@ class Shard:
             try:
                 rows = await self.read(self.parts.store.tasks, self.lease, None, after, TASKS_PAGE)
             except Unavailable:
-                await self._pause()
+                await self.pause()
                 continue
             for row in rows:
-                if row.id < before:
+                if row.id < before and row.kind == outgoing.ROW:
+                    self.spawn(outgoing.deliver(self, row.id, Outgoing.FromString(row.data)))
+                elif row.id < before:
                     self.parts.matching.offer(self._task(row.id, row.data))
             if len(rows) < TASKS_PAGE:
                 return

@@ -41,7 +41,7 @@ class Shards:
         workflows_max: int = CACHED_WORKFLOWS_MAX,
         bytes_max: int = CACHED_BYTES_MAX,
     ) -> None:
-        self._parts = Parts(store, environment, Committer(store, environment), matching, namespaces)
+        self._parts = Parts(store, environment, Committer(store, environment), matching, namespaces, self.of)
         window = max(WAKES_MAX // count, WAKES_MIN)
         self._shards = [
             Shard(n, self._parts, Cache(workflows_max // count, bytes_max // count), window) for n in range(count)

@@ -26,9 +26,11 @@ from server.core.outcome import Dispatch, Outcome, row_kind, waiting
 from server.core.rejected import Rejected
 from server.core.settle import settle
 from server.core.state import State
+from server.core.state_pb2 import Outgoing
 from server.core.step import Step
 from server.core.workflow import describe
 from server.faces import Poller, Task
+from server.history import outgoing
 from server.history.cache import Chunk, Run, Workflow
 from server.history.reader import Started, at_hand, fetched, start
 
@@ -68,6 +70,7 @@ class Turn:
         self._after = after
         self._news: list[News] = []
         self._offers: list[Task] = []
+        self._sends: list[tuple[int, Outgoing]] = []
         self._taken: list[tuple[Poller, Task, Started]] = []
 
     def settle(self) -> None:
@@ -140,6 +143,9 @@ class Turn:
                     )
                 )
                 self._offers.append(self._task(outcome.state, dispatch))
+            for id, note in outcome.sends:
+                batch.tasks.append(Row(outgoing.ROW, id, note.SerializeToString()))
+            self._sends += outcome.sends
             batch.tasks_done += outcome.lapsed
         return batch
 
@@ -187,6 +193,8 @@ class Turn:
             self._deliver(poller, task, started)
         for task in self._offers:
             self._shard.parts.matching.offer(task)
+        for id, note in self._sends:
+            self._shard.spawn(outgoing.deliver(self._shard, id, note))
 
     def _deliver(self, poller: Poller, task: Task, started: Started) -> None:
         data = at_hand(started)

@@ -16,6 +16,7 @@ from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWork
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import (
     PendingActivityInfo,
+    PendingChildExecutionInfo,
     PendingWorkflowTaskInfo,
     RequestIdInfo,
     WorkflowExecutionConfig,
@@ -28,7 +29,7 @@ from server.core import search_attributes
 from server.core.durations import duration
 from server.core.outcome import Namespace, timestamp
 from server.core.state import State
-from server.core.state_pb2 import Activity
+from server.core.state_pb2 import Activity, Child
 
 A = PendingActivityState
 NEVER = Timestamp(seconds=-62135596800)  # the year 1: how the official server shows that a run has no timeout
@@ -42,6 +43,7 @@ def describe(state: State, now: int, namespace: Namespace) -> DescribeWorkflowEx
         execution_config=_config(state),
         workflow_execution_info=_info(state),
         pending_activities=[_activity(a, now) for a in state.activities.values()],
+        pending_children=[_child(c) for c in state.children.values()],
         workflow_extended_info=_extended(state),
     )
     shown = response.workflow_execution_info
@@ -164,6 +166,16 @@ def _activity(a: Activity, now: int) -> PendingActivityInfo:
     if a.use_workflow_build_id:
         info.use_workflow_build_id.CopyFrom(Empty())
     return info
+
+
+def _child(c: Child) -> PendingChildExecutionInfo:
+    return PendingChildExecutionInfo(
+        workflow_id=c.workflow_id,
+        run_id=c.run_id,
+        workflow_type_name=c.workflow_type,
+        initiated_id=c.initiated_event_id,
+        parent_close_policy=c.parent_close_policy,  # type: ignore[arg-type]
+    )
 
 
 def _activity_state(a: Activity) -> PendingActivityState.ValueType:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import WorkerVersionStamp
+from temporalio.api.common.v1 import WorkerVersionStamp, WorkflowExecution
 from temporalio.api.enums.v1 import (
     EventType,
     TaskQueueKind,
@@ -19,7 +19,11 @@ from temporalio.api.enums.v1 import (
     WorkflowTaskFailedCause,
 )
 from temporalio.api.enums.v1 import SuggestContinueAsNewReason as Reason
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import (
+    HistoryEvent,
+    WorkflowTaskScheduledEventAttributes,
+    WorkflowTaskStartedEventAttributes,
+)
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueResponse
 
@@ -220,18 +224,14 @@ def started_response(state: State) -> PollWorkflowTaskQueueResponse:
     )
     return PollWorkflowTaskQueueResponse(
         task_token=token.SerializeToString(),
-        workflow_execution={
-            "workflow_id": state.key.workflow_id,
-            "run_id": state.key.run_id,
-        },
+        workflow_execution=WorkflowExecution(workflow_id=state.key.workflow_id, run_id=state.key.run_id),
         workflow_type=state.asked.workflow_type,
         previous_started_event_id=core.last_started_event_id,
         started_event_id=task.started_event_id,
         attempt=task.attempt,
-        workflow_execution_task_queue={
-            "name": state.asked.task_queue.name,
-            "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL,
-        },
+        workflow_execution_task_queue=TaskQueue(
+            name=state.asked.task_queue.name, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL
+        ),
         scheduled_time=timestamp(task.scheduled_time),
         started_time=timestamp(task.started_time),
     )
@@ -251,7 +251,9 @@ def virtual_events(state: State) -> list[HistoryEvent]:
         event_id=task.scheduled_event_id,
         event_time=timestamp(task.scheduled_time),
         event_type=E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
-        workflow_task_scheduled_event_attributes=scheduled_attributes(state, task.timeout, task.attempt),
+        workflow_task_scheduled_event_attributes=WorkflowTaskScheduledEventAttributes(
+            **scheduled_attributes(state, task.timeout, task.attempt)
+        ),
     )
     if not task.started_time:
         return [scheduled]
@@ -259,7 +261,7 @@ def virtual_events(state: State) -> list[HistoryEvent]:
         event_id=task.started_event_id,
         event_time=timestamp(task.started_time),
         event_type=E.EVENT_TYPE_WORKFLOW_TASK_STARTED,
-        workflow_task_started_event_attributes=started_attributes(task),
+        workflow_task_started_event_attributes=WorkflowTaskStartedEventAttributes(**started_attributes(task)),
     )
     return [scheduled, started]
 

@@ -1,0 +1,356 @@
+"""Child workflows: asked by a command, started and closed outside of the run, told to the parent; and what a closing parent does to them.
+
+Source: service/history/api/command_attr_validator.go (ValidateStartChildExecutionAttributes), transfer_queue_active_task_executor.go
+(processStartChildExecution, processCloseExecution, applyParentClosePolicy), api/recordchildworkflowcompleted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from temporalio.api.command.v1 import Command
+from temporalio.api.enums.v1 import EventType, ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
+
+from server.core import cron, payloads, retry, search_attributes
+from server.core.durations import capped, duration
+from server.core.outcome import SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_START_CHILD
+from server.core.rejected import BadCommand, InvalidArgument, NotFound
+from server.core.state import State
+from server.core.state_pb2 import Child, Outgoing
+from server.core.workflow import commands, describe, start
+from server.core.workflow.external import target_namespace_id
+
+if TYPE_CHECKING:
+    from server.core.step import Step
+
+E = EventType
+ON = "StartChildWorkflowExecutionCommand"
+P = ParentClosePolicy
+BAD = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_START_CHILD_EXECUTION_ATTRIBUTES
+
+
+# The command -----------------------------------------------------------------------------------------------------------------------
+
+
+def start_child_workflow_execution(step: Step, command: Command, completed_event_id: int) -> None:
+    """Asks to start a child."""
+    a = commands.attributes(command, "start_child_workflow_execution", BAD)
+    _check(step, a)
+    attributes: dict[str, Any] = {
+        "workflow_task_completed_event_id": completed_event_id,
+        "namespace": a.namespace or step.namespace.name,
+        "namespace_id": target_namespace_id(step, a.namespace, BAD),
+        "workflow_id": a.workflow_id,
+        "workflow_type": a.workflow_type,
+        "parent_close_policy": a.parent_close_policy or P.PARENT_CLOSE_POLICY_TERMINATE,
+        "workflow_id_reuse_policy": a.workflow_id_reuse_policy
+        or WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+        "control": a.control,
+        "cron_schedule": a.cron_schedule,
+        "inherit_build_id": a.inherit_build_id,
+        **_defaults(step, a),
+    }
+    for name in ("input", "header", "priority"):
+        if a.HasField(name):  # type: ignore[arg-type]
+            attributes[name] = getattr(a, name)
+    event = step.emit(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, attributes, **commands.extras(command))
+    child = step.state.children.edit(event.event_id)
+    child.request_id = step.ids.run_id()
+    child.send_id = step.send(
+        SEND_START_CHILD,
+        initiated_event_id=event.event_id,
+        request_id=child.request_id,
+        event=event,
+        source_namespace=step.namespace.name,
+        root=describe.root_of(step.state),
+        priority=step.state.core.priority if step.state.core.HasField("priority") else None,
+    )
+
+
+def _check(step: Step, a: Any) -> None:
+    """Raises BadCommand (command_attr_validator.go ValidateStartChildExecutionAttributes)."""
+    limits, kind, ns = step.namespace.limits, a.workflow_type.name, a.namespace or step.namespace.name
+    if not a.workflow_id:
+        raise BadCommand(BAD, f"Required field WorkflowId is not set on {ON}. WorkflowType={kind} Namespace={ns}")
+    if not kind:
+        raise BadCommand(
+            BAD, f"Required field WorkflowType is not set on {ON}. WorkflowId={a.workflow_id} Namespace={ns}"
+        )
+    for name, value in (("WorkflowId", a.workflow_id), ("WorkflowType", kind)):
+        if len(value.encode()) > limits.id_length_max:
+            what = f"{name} on {ON} exceeds length limit."
+            raise BadCommand(BAD, f"{what} WorkflowId={a.workflow_id} WorkflowType={kind} Namespace={ns}")
+    where = f"WorkflowId={a.workflow_id} WorkflowType={kind} Namespace={ns}"
+    try:
+        if a.HasField("retry_policy"):
+            retry.validate(retry.defaulted(a.retry_policy, limits))
+    except InvalidArgument as wrong:
+        raise BadCommand(BAD, f"invalid WorkflowRetryPolicy on {ON}: {wrong.message}. {where}") from wrong
+    try:
+        cron.validate(a.cron_schedule)
+    except InvalidArgument as wrong:
+        raise BadCommand(BAD, f"invalid CronSchedule on {ON}: {wrong.message}. {where}") from wrong
+    try:
+        search_attributes.check(a.search_attributes, step.namespace.search_attributes, limits)
+    except InvalidArgument as wrong:
+        cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
+        raise BadCommand(
+            cause, f"invalid SearchAttributes on StartChildWorkflowCommand: {wrong.message}. {where}"
+        ) from wrong
+    head = "StartChildWorkflowExecutionCommandAttributes."
+    commands.check_blob(step, a.input.ByteSize(), BAD, f"{head} Input exceeds size limit.")
+    commands.check_memo(step, a.memo.ByteSize(), BAD, f"{head}Memo exceeds size limit.")
+    if len(step.state.children) >= limits.pending_children_max:
+        sentence = f"the number of pending child workflow executions, {len(step.state.children)}, has reached the per-workflow limit of {limits.pending_children_max}"
+        raise BadCommand(Cause.WORKFLOW_TASK_FAILED_CAUSE_PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED, sentence)
+
+
+def _defaults(step: Step, a: Any) -> dict[str, Any]:
+    """Queue, timeouts and retry policy, filled in from the parent. Raises BadCommand."""
+    try:
+        execution = capped(a.workflow_execution_timeout, f"Invalid WorkflowExecutionTimeout on {ON}")
+        run = capped(a.workflow_run_timeout, f"Invalid WorkflowRunTimeout on {ON}")
+        task = capped(a.workflow_task_timeout, f"Invalid WorkflowTaskTimeout on {ON}")
+    except InvalidArgument as wrong:
+        raise BadCommand(
+            BAD,
+            f"{wrong.message}. WorkflowId={a.workflow_id} WorkflowType={a.workflow_type.name} Namespace={a.namespace}",
+        ) from wrong
+    run = start.run_timeout_of(duration(run), duration(execution))
+    out: dict[str, Any] = {
+        "task_queue": {
+            "name": a.task_queue.name or step.state.asked.task_queue.name,
+            "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL,
+        },
+        "workflow_execution_timeout": duration(execution),
+        "workflow_run_timeout": duration(run),
+        "workflow_task_timeout": duration(start.task_timeout_of(step, duration(task), run)),
+        "memo": payloads.memo(a.memo),
+        "search_attributes": payloads.search_attributes(
+            search_attributes.typed(a.search_attributes, step.namespace.search_attributes)
+        ),
+    }
+    if a.HasField("retry_policy"):
+        out["retry_policy"] = retry.defaulted(a.retry_policy, step.namespace.limits)
+    return out
+
+
+def begin_child(current: Step | None, new: Step, note: Outgoing) -> str:
+    """Starts the child that the message asks for, once; returns its run id. Raises AlreadyStarted."""
+    a = note.event.start_child_workflow_execution_initiated_event_attributes
+    request = StartWorkflowExecutionRequest(
+        workflow_id=a.workflow_id,
+        workflow_type=a.workflow_type,
+        task_queue=a.task_queue,
+        workflow_execution_timeout=a.workflow_execution_timeout,
+        workflow_run_timeout=a.workflow_run_timeout,
+        workflow_task_timeout=a.workflow_task_timeout,
+        request_id=note.request_id,
+        workflow_id_reuse_policy=a.workflow_id_reuse_policy,
+        cron_schedule=a.cron_schedule,
+    )
+    for name in ("input", "header", "retry_policy", "memo", "search_attributes"):
+        if a.HasField(name):  # type: ignore[arg-type]
+            getattr(request, name).CopyFrom(getattr(a, name))
+    if note.event.HasField("user_metadata"):
+        request.user_metadata.CopyFrom(note.event.user_metadata)
+    if a.HasField("priority") or note.HasField("priority"):
+        request.priority.MergeFrom(note.priority)
+        request.priority.MergeFrom(a.priority)
+    parent = {
+        "parent_workflow_namespace": note.source_namespace,
+        "parent_workflow_namespace_id": note.source_namespace_id,
+        "parent_workflow_execution": {"workflow_id": note.source_workflow_id, "run_id": note.source_run_id},
+        "parent_initiated_event_id": note.initiated_event_id,
+        "root_workflow_execution": note.root,
+    }
+    return start.start_workflow_execution(current, new, request, **parent).run_id
+
+
+# What is told to the parent --------------------------------------------------------------------------------------------------------
+
+
+def child_answered(step: Step, note: Outgoing, run_id: str, cause: int) -> None:
+    """The child runs, or could not be started: `cause` is a StartChildWorkflowExecutionFailedCause number then. Raises NotFound when the
+    parent does not wait for it any more."""
+    child = _awaited(step.state, note.initiated_event_id)
+    if child.started:
+        return
+    if cause:
+        _start_failed(step, note, cause)
+    else:
+        _started(step, child, run_id, note.event)
+
+
+def _started(step: Step, child: Child, run_id: str, initiated: HistoryEvent) -> None:
+    a = initiated.start_child_workflow_execution_initiated_event_attributes
+    attributes: dict[str, Any] = {
+        "namespace": child.namespace,
+        "namespace_id": child.namespace_id,
+        "initiated_event_id": child.initiated_event_id,
+        "workflow_execution": {"workflow_id": child.workflow_id, "run_id": run_id},
+        "workflow_type": {"name": child.workflow_type},
+    }
+    if a.HasField("header"):
+        attributes["header"] = a.header
+    step.emit(E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED, attributes)
+
+
+def _start_failed(step: Step, note: Outgoing, cause: int) -> None:
+    a = note.event.start_child_workflow_execution_initiated_event_attributes
+    attributes = {
+        "workflow_task_completed_event_id": a.workflow_task_completed_event_id,
+        "initiated_event_id": note.initiated_event_id,
+        "namespace": a.namespace,
+        "namespace_id": a.namespace_id,
+        "workflow_id": a.workflow_id,
+        "workflow_type": a.workflow_type,
+        "control": a.control,
+        "cause": cause,
+    }
+    step.emit(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED, attributes)
+
+
+# How a run closed → what its parent is told, and which of the closing attributes go along.
+CLOSED: dict[int, tuple[int, str, tuple[str, ...]]] = {
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: (
+        E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED,
+        "workflow_execution_completed_event_attributes",
+        ("result",),
+    ),
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: (
+        E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED,
+        "workflow_execution_failed_event_attributes",
+        ("failure", "retry_state"),
+    ),
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: (
+        E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED,
+        "workflow_execution_canceled_event_attributes",
+        ("details",),
+    ),
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: (
+        E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+        "workflow_execution_timed_out_event_attributes",
+        ("retry_state",),
+    ),
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: (
+        E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED,
+        "workflow_execution_terminated_event_attributes",
+        (),
+    ),
+}
+
+RESULTS = {result for result, _, _ in CLOSED.values()}
+
+
+def child_closed(step: Step, note: Outgoing) -> None:
+    """A child tells how it closed. Raises NotFound when the parent does not wait for it."""
+    child = _awaited(step.state, note.initiated_event_id)
+    if child.workflow_id != note.source_workflow_id or (child.started and child.run_id != note.first_run_id):
+        msg = "Pending child execution not found."
+        raise NotFound(msg)
+    if not child.started:
+        _started(step, child, note.first_run_id, HistoryEvent())
+    event_type, field, names = CLOSED[note.event.event_type]
+    attributes: dict[str, Any] = {
+        "namespace": child.namespace,
+        "namespace_id": child.namespace_id,
+        "workflow_execution": {"workflow_id": child.workflow_id, "run_id": note.source_run_id},
+        "workflow_type": {"name": child.workflow_type},
+        "initiated_event_id": note.initiated_event_id,
+        "started_event_id": child.started_event_id,
+    }
+    closed = getattr(note.event, field)
+    filled = {f.name for f, _ in closed.ListFields()}
+    attributes |= {name: getattr(closed, name) for name in names if name in filled}
+    step.emit(event_type, attributes)
+
+
+def _awaited(state: State, initiated_event_id: int) -> Child:
+    if not state.running:
+        msg = "workflow execution already completed"
+        raise NotFound(msg)
+    child = state.children.get(initiated_event_id)
+    if child is None:
+        msg = "Pending child execution not found."
+        raise NotFound(msg)
+    return child
+
+
+# A run that has just closed --------------------------------------------------------------------------------------------------------
+
+
+def on_close(step: Step) -> None:
+    """The parent hears of it, unless another run carries on; the children get what their parent close policy says. Settle calls this."""
+    state = step.state
+    asked = state.asked
+    closing = step.events[-1]
+    if asked.parent_workflow_execution.workflow_id and not state.core.new_run_id and closing.event_type in CLOSED:
+        step.send(
+            SEND_CHILD_CLOSED,
+            initiated_event_id=asked.parent_initiated_event_id,
+            target_namespace_id=asked.parent_workflow_namespace_id,
+            target_workflow_id=asked.parent_workflow_execution.workflow_id,
+            target_run_id=asked.parent_workflow_execution.run_id,
+            first_run_id=state.core.first_run_id,
+            event=closing,
+        )
+    for child in state.children.values():
+        if child.started and child.parent_close_policy != P.PARENT_CLOSE_POLICY_ABANDON:
+            step.send(
+                SEND_PARENT_CLOSED,
+                initiated_event_id=child.initiated_event_id,
+                target_namespace_id=child.namespace_id,
+                target_workflow_id=child.workflow_id,
+                first_run_id=child.run_id,
+                parent_close_policy=child.parent_close_policy,
+            )
+
+
+# Folds -----------------------------------------------------------------------------------------------------------------------------
+
+
+def apply_start_child_workflow_execution_initiated(state: State, event: HistoryEvent) -> None:
+    a = event.start_child_workflow_execution_initiated_event_attributes
+    state.children[event.event_id] = Child(
+        initiated_event_id=event.event_id,
+        namespace=a.namespace,
+        namespace_id=a.namespace_id,
+        workflow_id=a.workflow_id,
+        workflow_type=a.workflow_type.name,
+        parent_close_policy=a.parent_close_policy,
+    )
+
+
+def apply_child_workflow_execution_started(state: State, event: HistoryEvent) -> None:
+    """The event has no id yet where it is buffered; Step.flush fills it in."""
+    a = event.child_workflow_execution_started_event_attributes
+    child = state.children.edit(a.initiated_event_id)
+    child.started, child.run_id, child.started_event_id = True, a.workflow_execution.run_id, event.event_id
+
+
+def apply_start_child_workflow_execution_failed(state: State, event: HistoryEvent) -> None:
+    del state.children[event.start_child_workflow_execution_failed_event_attributes.initiated_event_id]
+
+
+def apply_child_workflow_execution_completed(state: State, event: HistoryEvent) -> None:
+    del state.children[event.child_workflow_execution_completed_event_attributes.initiated_event_id]
+
+
+def apply_child_workflow_execution_failed(state: State, event: HistoryEvent) -> None:
+    del state.children[event.child_workflow_execution_failed_event_attributes.initiated_event_id]
+
+
+def apply_child_workflow_execution_canceled(state: State, event: HistoryEvent) -> None:
+    del state.children[event.child_workflow_execution_canceled_event_attributes.initiated_event_id]
+
+
+def apply_child_workflow_execution_timed_out(state: State, event: HistoryEvent) -> None:
+    del state.children[event.child_workflow_execution_timed_out_event_attributes.initiated_event_id]
+
+
+def apply_child_workflow_execution_terminated(state: State, event: HistoryEvent) -> None:
+    del state.children[event.child_workflow_execution_terminated_event_attributes.initiated_event_id]
