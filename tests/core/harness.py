@@ -85,14 +85,21 @@ class Run:
         return self.rows.history
 
     def do(self, decide: Callable[[Step], R]) -> Any:
-        """The decision's answer, committed. Raises Rejected, returned ones too; raised ones leave the state as it was."""
-        step = self._step(self.state)
+        """The decision's answer, committed. Raises Rejected, returned ones too; raised ones are checked to leave the state as it was."""
+        before, step = snapshot(self.state), self._step(self.state)
         try:
-            reply: Any = decide(step)
-        except Discard as discard:
-            self.state = self.rows.load(self.key)
-            step = self._step(self.state)
-            reply = discard.instead(step)
+            try:
+                reply: Any = decide(step)
+            except Discard as discard:
+                self.state = self.rows.load(self.key)
+                step = self._step(self.state)
+                reply = discard.instead(step)
+        except Rejected as error:
+            assert snapshot(self.state) == before, f"rejected, and yet something changed: {error}"
+            assert not (step.events or step.dispatches or step.lapsed or step.late), (
+                f"rejected, and yet it wrote: {error}"
+            )
+            raise
         settle(step)
         self._hand_over(step)
         self._commit(step)
@@ -147,7 +154,28 @@ def token(response: Any) -> TaskToken:
 
 
 def start_request(**fields: Any) -> StartWorkflowExecutionRequest:
-    request = StartWorkflowExecutionRequest(namespace="default", workflow_id="wf", request_id="start", identity="client")
+    request = StartWorkflowExecutionRequest(
+        namespace="default", workflow_id="wf", request_id="start", identity="client"
+    )
     request.workflow_type.name, request.task_queue.name = "Type", "queue"
     request.MergeFrom(StartWorkflowExecutionRequest(**fields))
     return request
+
+
+def snapshot(state: State) -> dict[str, Any]:
+    """Everything of a state that counts, as values that can be compared."""
+    return {
+        "core": state.core.SerializeToString(deterministic=True),
+        "started": state.started and state.started.SerializeToString(deterministic=True),
+        "buffered": [event.SerializeToString(deterministic=True) for event in state.buffered],
+        "saved": list(state.buffered_saved),
+        "activity_ids": dict(state.activity_ids),
+        **{
+            name: {key: record.SerializeToString(deterministic=True) for key, record in table.items()}
+            for name, table in (
+                ("activities", state.activities),
+                ("timers", state.timers),
+                ("requests", state.requests),
+            )
+        },
+    }

@@ -1,0 +1,330 @@
+"""Arbitrary orders of requests and jumps of the clock: after each, the laws hold, the fold of the history is the state, what is stored loads to
+an equal state, and what was rejected has changed nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from temporalio.api.common.v1 import RetryPolicy
+from temporalio.api.enums.v1 import EventType as E
+from temporalio.api.workflowservice.v1 import (
+    PollActivityTaskQueueResponse,
+    PollWorkflowTaskQueueResponse,
+    RecordActivityTaskHeartbeatRequest,
+    RequestCancelWorkflowExecutionRequest,
+    RespondActivityTaskCanceledRequest,
+    RespondActivityTaskCompletedRequest,
+    RespondActivityTaskFailedRequest,
+    RespondWorkflowTaskCompletedRequest,
+    RespondWorkflowTaskFailedRequest,
+    SignalWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+)
+
+from server.core import laws, tables
+from server.core.rejected import Rejected
+from server.core.state import State
+from server.core.state_pb2 import TaskToken
+from server.core.workflow import activities, cancel, close, completion, signals, tasks
+from tests.core.commands import command, failure, payloads, schedule, seconds, timer
+from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
+from tests.core.harness import Run, snapshot, start_request, token
+
+# What history alone says; the rest is who holds what, and when.
+CORE_FIELDS = (
+    "status",
+    "next_event_id",
+    "start_time",
+    "execution_time",
+    "run_deadline",
+    "execution_deadline",
+    "cancel_requested",
+    "signal_count",
+    "memo",
+    "search_attributes",
+    "last_started_event_id",
+    "close_time",
+    "first_run_id",
+)
+VOLATILE = (
+    "attempt",
+    "attempt_scheduled_time",
+    "first_started_time",
+    "started_time",
+    "request_id",
+    "identity",
+    "heartbeat_time",
+    "heartbeat_details",
+    "last_failure",
+    "last_worker_identity",
+    "retry_at",
+    "dispatch_id",
+    "last_attempt_complete_time",
+    "retry_interval",
+    "worker_instance_key",
+)
+POLICIES = [None, RetryPolicy(maximum_attempts=2), RetryPolicy(maximum_attempts=1)]
+index = st.integers(0, 7)
+kinds = st.sampled_from(["activity", "activity", "timer", "cancel-activity", "cancel-timer", "marker"])
+instructions = st.lists(st.tuples(kinds, index), min_size=1, max_size=4)
+ending = st.sampled_from([""] * 12 + ["bad", "bad", "complete", "fail", "continue"])
+
+
+class OneRun(RuleBasedStateMachine):
+    """Keeps every token ever handed out: stale ones are tried as well."""
+
+    @initialize(
+        run_timeout=st.sampled_from([0, 0, 0, 100]),
+        delay=st.sampled_from([0, 0, 5]),
+        at_once=st.booleans(),
+        retries=st.booleans(),
+    )
+    def begin(self, run_timeout: int, delay: int, at_once: bool, retries: bool) -> None:
+        more: dict[str, Any] = {
+            "retry_policy": RetryPolicy(maximum_attempts=3, initial_interval=seconds(1), backoff_coefficient=2)
+        }
+        self.run = Run(
+            start_request(
+                workflow_run_timeout=seconds(run_timeout),
+                workflow_start_delay=seconds(delay),
+                **(more if retries else {}),
+            )
+        )
+        self.run.at_once = at_once
+        self.names = 0
+        self.signals: set[str] = set()
+        self.workflow_tokens: list[TaskToken] = []
+        self.activity_tokens: list[TaskToken] = []
+
+    def attempt(self, decide: Any) -> Any:
+        try:
+            return self.run.do(decide)
+        except Rejected:
+            return None
+        finally:
+            self.collect()
+
+    def collect(self) -> None:
+        handed, self.run.handed = self.run.handed, []
+        for response in handed:
+            self.keep(response)
+
+    def keep(self, response: Any) -> None:
+        if isinstance(response, PollWorkflowTaskQueueResponse):
+            self.workflow_tokens.append(token(response))
+        elif isinstance(response, PollActivityTaskQueueResponse):
+            self.activity_tokens.append(token(response))
+
+    def waits(self, kind: int) -> bool:
+        return any(d.kind == kind for d in self.run.rows.waiting.values())
+
+    # The workflow's worker -----------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.waits(WORKFLOW_TASK))
+    @rule()
+    def poll_workflow(self) -> None:
+        self.keep(self.run.poll_workflow())
+        self.collect()
+
+    @precondition(lambda self: self.workflow_tokens)
+    @rule(wanted=instructions, end=ending, sticky=st.booleans(), again=st.booleans(), which=index)
+    def complete_workflow_task(
+        self, wanted: list[tuple[str, int]], end: str, sticky: bool, again: bool, which: int
+    ) -> None:
+        request = RespondWorkflowTaskCompletedRequest(identity="worker", force_create_new_workflow_task=again)
+        request.commands.extend(self.instruct(kind, n) for kind, n in wanted)
+        request.commands.extend(closing(end))
+        if sticky:
+            request.sticky_attributes.worker_task_queue.name = "sticky"
+            request.sticky_attributes.schedule_to_start_timeout.seconds = 5
+        ref = self.workflow_tokens[-1 - which // 7 % len(self.workflow_tokens)]
+        self.attempt(lambda step: completion.complete_workflow_task(step, ref, request))
+
+    @rule(wanted=instructions, sticky=st.booleans(), again=st.booleans())
+    def work(self, wanted: list[tuple[str, int]], sticky: bool, again: bool) -> None:
+        """A whole turn of a worker that lives."""
+        if not self.run.state.core.task.started_time:
+            self.keep(self.run.poll_workflow())
+        if self.workflow_tokens:
+            self.complete_workflow_task(wanted, "", sticky, again, 0)
+
+    def instruct(self, kind: str, n: int) -> Any:
+        if kind == "activity":
+            self.names += 1
+            timeouts = [
+                {"start_to_close": 3},
+                {"schedule_to_close": 6},
+                {"start_to_close": 9, "heartbeat": 2, "schedule_to_start": 4},
+            ]
+            return schedule(f"activity-{self.names}", policy=POLICIES[n % 3], **timeouts[n % 3])
+        if kind == "timer":
+            self.names += 1
+            return timer(f"timer-{self.names if n else 0}", n)
+        if kind == "cancel-activity":
+            pending = [*self.run.state.activities, 5]
+            return command("request_cancel_activity_task", scheduled_event_id=pending[n % len(pending)])
+        if kind == "cancel-timer":
+            known = [*self.run.state.timers, *fired_unseen(self.run.state), "none"]
+            return command("cancel_timer", timer_id=known[n % len(known)])
+        return command("record_marker", marker_name="m")
+
+    @precondition(lambda self: self.run.state.core.task.started_time)
+    @rule(which=index)
+    def fail_workflow_task(self, which: int) -> None:
+        ref = self.workflow_tokens[-1 - which // 6 % len(self.workflow_tokens)]
+        request = RespondWorkflowTaskFailedRequest(cause=23, identity="worker")  # type: ignore[arg-type]
+        self.attempt(lambda step: completion.fail_workflow_task(step, ref, request))
+
+    @rule()
+    def reset_sticky(self) -> None:
+        self.attempt(tasks.reset_sticky)
+
+    # The activities' worker ----------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.waits(ACTIVITY_TASK))
+    @rule(n=index)
+    def poll_activity(self, n: int) -> None:
+        self.keep(self.run.poll_activity(n))
+        self.collect()
+
+    @precondition(lambda self: self.activity_tokens or self.run.state.activities)
+    @rule(how=st.sampled_from(["complete", "fail", "fail-for-good", "cancel", "beat"]), n=index, by_id=st.booleans())
+    def answer(self, how: str, n: int, by_id: bool) -> None:
+        refs = (
+            [TaskToken(activity_id=a.activity_id) for a in self.run.state.activities.values()]
+            if by_id
+            else self.activity_tokens
+        )
+        if not refs:
+            return
+        ref = refs[-1 - n % len(refs)]
+        decide: Any = {
+            "complete": lambda step: activities.complete_activity(
+                step, ref, RespondActivityTaskCompletedRequest(identity="w")
+            ),
+            "fail": lambda step: activities.fail_activity(step, ref, FAILED),
+            "fail-for-good": lambda step: activities.fail_activity(step, ref, FAILED_FOR_GOOD),
+            "cancel": lambda step: activities.cancel_activity(
+                step, ref, RespondActivityTaskCanceledRequest(identity="w")
+            ),
+            "beat": lambda step: activities.heartbeat_activity(
+                step, ref, RecordActivityTaskHeartbeatRequest(details=payloads(str(n)))
+            ),
+        }[how]
+        self.attempt(decide)
+
+    # The world outside ---------------------------------------------------------------------------------------------------------------
+
+    @rule(n=st.integers(0, 20))
+    def signal(self, n: int) -> None:
+        running = self.run.state.running
+        request = SignalWorkflowExecutionRequest(signal_name="s", request_id=f"signal-{n}")
+        self.attempt(lambda step: signals.signal_workflow_execution(step, request))
+        self.signals |= {f"signal-{n}"} if running else set()
+
+    @precondition(lambda self: not self.run.state.core.cancel_requested)
+    @rule()
+    def ask_to_cancel(self) -> None:
+        self.attempt(
+            lambda step: cancel.request_cancel_workflow_execution(step, RequestCancelWorkflowExecutionRequest())
+        )
+
+    @precondition(lambda self: len(self.run.history) > 40)
+    @rule()
+    def terminate(self) -> None:
+        request = TerminateWorkflowExecutionRequest(reason="enough")
+        self.attempt(lambda step: close.terminate_workflow_execution(step, request, request.identity))
+
+    @rule(by=st.sampled_from([0.5, 1, 2, 3, 5, 11]))
+    def pass_time(self, by: float) -> None:
+        self.run.pass_time(by)
+        self.collect()
+        at = tables.next_wake(self.run.state)
+        assert not self.run.state.running or at is None or at > self.run.now, "something due has not happened"
+
+    @rule()
+    def evict(self) -> None:
+        self.run.state = self.run.rows.load(self.run.key)
+
+    @rule(at_once=st.booleans())
+    def workers_wait(self, at_once: bool) -> None:
+        self.run.at_once = at_once
+
+    # What always holds ---------------------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_laws_hold(self) -> None:
+        laws.check(self.run.history, open=self.run.state.running)
+
+    @invariant()
+    def what_is_stored_is_the_state(self) -> None:
+        loaded = self.run.rows.load(self.run.key)
+        assert snapshot(loaded) == snapshot(self.run.state)
+        assert tables.next_wake(loaded) == tables.next_wake(self.run.state) == self.run.wake_at
+
+    @invariant()
+    def the_fold_of_history_is_the_state(self) -> None:
+        folded = State(self.run.key)
+        tables.replay(folded, self.run.history)
+        for event in self.run.state.buffered:
+            tables.apply(folded, event)
+        assert of_history(folded) == of_history(self.run.state)
+
+    @invariant()
+    def no_signal_is_lost(self) -> None:
+        events = [*self.run.history, *self.run.state.buffered]
+        ids = [e.workflow_execution_signaled_event_attributes.request_id for e in events if e.event_type == SIGNALED]
+        assert sorted(ids) == sorted(self.signals)
+
+    @invariant()
+    def each_waiting_row_is_of_something_that_waits(self) -> None:
+        state = self.run.state
+        waiting = {a.dispatch_id for a in state.activities.values()} | {state.core.task.dispatch_id}
+        assert waiting - {0} == set(self.run.rows.waiting)
+
+
+FAILED = RespondActivityTaskFailedRequest(
+    identity="w", failure=failure(delay=None), last_heartbeat_details=payloads("last")
+)
+FAILED_FOR_GOOD = RespondActivityTaskFailedRequest(identity="w", failure=failure(non_retryable=True))
+SIGNALED = E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+
+
+def closing(end: str) -> list[Any]:
+    if end == "complete":
+        return [command("complete_workflow_execution")]
+    if end == "fail":
+        return [command("fail_workflow_execution", failure=failure())]
+    if end == "continue":
+        return [command("continue_as_new_workflow_execution")]
+    return [command("start_timer", timer_id="")] if end == "bad" else []
+
+
+def fired_unseen(state: State) -> list[str]:
+    fired = (e.timer_fired_event_attributes.timer_id for e in state.buffered)
+    return [id for id in fired if id]
+
+
+def of_history(state: State) -> dict[str, Any]:
+    """The part of a state that history determines."""
+    pending = {}
+    for id, activity in state.activities.items():
+        copy = type(activity)()
+        copy.CopyFrom(activity)
+        for name in VOLATILE:
+            copy.ClearField(name)  # type: ignore[arg-type]
+        pending[id] = copy
+    return {
+        **{name: getattr(state.core, name) for name in CORE_FIELDS},
+        "activities": pending,
+        "activity_ids": dict(state.activity_ids),
+        "timers": dict(state.timers),
+        "requests": set(state.requests) - {"start"},  # the request id of a start is not in its event
+    }
+
+
+TestOneRun = OneRun.TestCase
+TestOneRun.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
