@@ -159,7 +159,7 @@ def _activity(a: Activity, now: int) -> PendingActivityInfo:
             getattr(info, field).CopyFrom(timestamp(time))
     if a.retry_at > now and not a.paused:
         info.next_attempt_schedule_time.CopyFrom(timestamp(a.retry_at))
-        info.current_retry_interval.CopyFrom(duration(a.retry_at - a.last_attempt_complete_time))
+        info.current_retry_interval.CopyFrom(duration(a.retry_interval))
     for name in ("last_failure", "priority"):
         if a.HasField(name):  # type: ignore[arg-type]
             getattr(info, name).CopyFrom(getattr(a, name))
