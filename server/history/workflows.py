@@ -74,7 +74,8 @@ class Workflows(Shards):
     ) -> RequestCancelWorkflowExecutionResponse:
         at = request.workflow_execution
         decide = partial(cancel.request_cancel_workflow_execution, request=request)
-        return await self.run(namespace, at.workflow_id, at.run_id, decide)
+        run_id = "" if request.first_execution_run_id else at.run_id
+        return await self.run(namespace, at.workflow_id, run_id, decide)
 
     async def terminate_workflow_execution(
         self, namespace: Namespace, request: TerminateWorkflowExecutionRequest
@@ -84,7 +85,8 @@ class Workflows(Shards):
         def decide(step: Step) -> TerminateWorkflowExecutionResponse:
             return close.terminate_workflow_execution(step, request, request.identity)
 
-        return await self.run(namespace, at.workflow_id, at.run_id, decide)
+        run_id = "" if request.first_execution_run_id else at.run_id
+        return await self.run(namespace, at.workflow_id, run_id, decide)
 
     async def delete_workflow_execution(
         self, namespace: Namespace, request: DeleteWorkflowExecutionRequest
