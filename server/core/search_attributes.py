@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from google.protobuf import text_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.enums.v1 import IndexedValueType
 
 from server.core.limits import Limits
+from server.core.outcome import Namespace
 from server.core.rejected import InvalidArgument
 
 _TYPES: Final[dict[str, int]] = {
@@ -102,20 +104,24 @@ def custom(aliases: Mapping[str, str]) -> dict[str, int]:
     return found
 
 
-def check(attributes: SearchAttributes, known: Mapping[str, int], limits: Limits) -> None:
-    """Whether a client may set these. `known` is Namespace.search_attributes. Raises InvalidArgument."""
+def check(attributes: SearchAttributes, namespace: Namespace) -> None:
+    """Whether a client may set these. Raises InvalidArgument."""
     if attributes.indexed_fields:
-        check_values(attributes, known, limits)
-        check_sizes(attributes, limits)
+        check_values(attributes, namespace)
+        check_sizes(attributes, namespace.limits)
 
 
-def check_values(attributes: SearchAttributes, known: Mapping[str, int], limits: Limits) -> None:
+def check_values(attributes: SearchAttributes, namespace: Namespace) -> None:
     """Names and values. Raises InvalidArgument."""
-    count, most = len(attributes.indexed_fields), limits.search_attributes_keys_max
+    known = namespace.search_attributes
+    for name in attributes.indexed_fields:
+        if name not in known:
+            raise InvalidArgument(f"Namespace {namespace.name} has no mapping defined for search attribute {name}")
+    count, most = len(attributes.indexed_fields), namespace.limits.search_attributes_keys_max
     if count > most:
         raise InvalidArgument(f"number of search attributes {count} exceeds limit {most}")
     for name, payload in attributes.indexed_fields.items():
-        _check_value(name, payload, known)
+        _check_value(name, payload, known[name])
 
 
 def check_sizes(attributes: SearchAttributes, limits: Limits) -> None:
@@ -130,12 +136,9 @@ def check_sizes(attributes: SearchAttributes, limits: Limits) -> None:
         raise InvalidArgument(f"total size of search attributes {size} exceeds size limit {most}")
 
 
-def _check_value(name: str, payload: Payload, known: Mapping[str, int]) -> None:
+def _check_value(name: str, payload: Payload, kind: int) -> None:
     if name in SYSTEM or name in INTERNAL:
         raise InvalidArgument(f"{name} attribute can't be set in SearchAttributes")
-    kind = known.get(name)
-    if kind is None:
-        raise InvalidArgument(f"search attribute {name} is not defined")
     if not fits(payload, kind):
         shown = _shown(payload)
         raise InvalidArgument(f"invalid value for search attribute {name} of type {TYPE_NAMES[kind]}: {shown}")
@@ -167,19 +170,27 @@ def _decoded(payload: Payload) -> Any:
 
 def _shown(payload: Payload) -> str:
     try:
-        value = _decoded(payload)
+        return _as_go(_decoded(payload))
     except ValueError:
-        return "value from <" + str(payload).strip().replace("\n", "  ") + ">"
+        return f"value from <{text_format.MessageToString(payload, as_one_line=True)}>"
+
+
+def _as_go(value: Any) -> str:
+    """As Go's %v prints it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f"[{' '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return f"[{' '.join(map(_as_go, value))}]"
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_as_go(value[key])}' for key in sorted(value))}]"
+    return "<nil>" if value is None else str(value)
 
 
 def _is(value: Any, kind: int) -> bool:
     if kind in (TEXT, KEYWORD):
         return isinstance(value, str)
     if kind == KEYWORD_LIST:
-        return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if kind == BOOL:
         return isinstance(value, bool)
     if kind == DATETIME:

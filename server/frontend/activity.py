@@ -24,6 +24,7 @@ from temporalio.api.workflowservice.v1 import (
 
 from server.core import failures
 from server.core.outcome import Namespace
+from server.core.rejected import NotFound
 from server.frontend import checks, oversize
 from server.frontend.rpc import Rpc, Table
 from server.history.service import Engine
@@ -35,6 +36,9 @@ ById = (
     | RespondActivityTaskFailedByIdRequest
     | RecordActivityTaskHeartbeatByIdRequest
 )
+
+
+NO_ACTIVITY_ID = "ActivityId is not set on request."
 
 
 class Activities:
@@ -53,7 +57,7 @@ class Activities:
             "RespondActivityTaskCanceled": Rpc(self.canceled, checks.identity),
             "RespondActivityTaskCanceledById": Rpc(self.canceled_by_id, _by_id),
             "RecordActivityTaskHeartbeat": Rpc(self.heartbeat),
-            "RecordActivityTaskHeartbeatById": Rpc(self.heartbeat_by_id, _by_id),
+            "RecordActivityTaskHeartbeatById": Rpc(self.heartbeat_by_id, _named),
         }
 
     async def completed(
@@ -140,9 +144,16 @@ class Activities:
 
 
 def _by_id(request: ById, namespace: Namespace) -> None:
-    checks.require(request.activity_id, "ActivityId is not set on request.")
+    checks.require(request.activity_id, NO_ACTIVITY_ID)
     checks.identity(request, namespace)
-    checks.require(request.workflow_id, "WorkflowId is not set on request.")
+    _named(request, namespace)
+
+
+def _named(request: ById, _namespace: Namespace) -> None:
+    checks.require(request.activity_id, NO_ACTIVITY_ID)
+    if not request.workflow_id:  # an activity of no workflow: there are none
+        raise NotFound(f"activity not found for ID: {request.activity_id}")
+    checks.require(not request.run_id or checks.is_uuid(request.run_id), "RunId is not valid UUID.")
 
 
 def _failed(request: RespondActivityTaskFailedRequest, namespace: Namespace) -> None:

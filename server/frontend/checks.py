@@ -34,7 +34,7 @@ from temporalio.api.workflowservice.v1 import (
 from server.core import cron, durations, retry, search_attributes
 from server.core.limits import Limits
 from server.core.outcome import Namespace
-from server.core.rejected import InvalidArgument, PermissionDenied
+from server.core.rejected import InvalidArgument, PermissionDenied, Unimplemented
 
 LINKS_MAX = 10
 LINK_BYTES_MAX = 4000
@@ -78,9 +78,13 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
         options.attach_request_id or not options.attach_completion_callbacks,
         "attaching request ID is required for attaching completion callbacks",
     )
-    search_attributes.check(request.search_attributes, namespace.search_attributes, limits)
+    search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
+    for callback in request.completion_callbacks:
+        url = callback.nexus.url
+        raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
     links(request.links)
+    _no_time_skipping(request)
     _sizes(request, limits)
 
 
@@ -106,9 +110,10 @@ def signal_with_start(request: SignalWithStartWorkflowExecutionRequest, namespac
         "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.",
     )
     _default_policies(request, Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
-    search_attributes.check(request.search_attributes, namespace.search_attributes, limits)
+    search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
     links(request.links)
+    _no_time_skipping(request)
     _sizes(request, limits)
     blob(request.signal_input, limits)
 
@@ -225,6 +230,7 @@ def user_queue(request: Any, limits: Limits) -> None:
 def versioning(stamp: Any, options: WorkerDeploymentOptions) -> None:
     """What a worker says of its version."""
     if stamp.use_versioning:
+        require(stamp.build_id, "WorkerVersionStamp must be present if UseVersioning is true.")
         msg = "Worker versioning in workflow progress APIs is disabled on this namespace."
         raise PermissionDenied(msg)
     require(
@@ -352,6 +358,12 @@ def _policies(request: AnyStart) -> None:
         "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE "
         "cannot be used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
     )
+
+
+def _no_time_skipping(request: AnyStart) -> None:
+    if "time_skipping_config" in request.DESCRIPTOR.fields_by_name and request.HasField("time_skipping_config"):
+        msg = "The Time-Skipping feature is not enabled for namespace."
+        raise Unimplemented(msg)
 
 
 def _sizes(request: AnyStart, limits: Limits) -> None:

@@ -33,7 +33,6 @@ from server.core.outcome import Namespace
 from server.core.rejected import (
     DeadlineExceeded,
     Internal,
-    InvalidArgument,
     NotFound,
     QueryFailed,
     ResourceExhausted,
@@ -91,9 +90,6 @@ class Queries:
     def respond_query_task_completed(self, request: RespondQueryTaskCompletedRequest) -> None:
         """A worker answers. Raises InvalidArgument (token), NotFound (nobody waits any more)."""
         token = tokens.decode_task(request.task_token)
-        if not token.query_id or not token.query_queue:
-            msg = "Invalid TaskToken."
-            raise InvalidArgument(msg)
         future = self._asked.get(token.query_id)
         if future is None or future.done():
             raise NotFound(EXPIRED)

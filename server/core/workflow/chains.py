@@ -142,7 +142,7 @@ def _check(step: Step, a: ContinueAsNewWorkflowExecutionCommandAttributes, kind:
             queue,
         )
     try:
-        search_attributes.check(a.search_attributes, step.namespace.search_attributes, step.namespace.limits)
+        search_attributes.check(a.search_attributes, step.namespace)
     except InvalidArgument as wrong:
         what = f"invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {wrong.message}"
         raise _bad(what, kind, queue, BAD_SEARCH_ATTRIBUTES) from wrong

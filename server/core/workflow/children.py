@@ -94,7 +94,7 @@ def _check(step: Step, a: Any) -> None:
     except InvalidArgument as wrong:
         raise BadCommand(BAD, f"invalid CronSchedule on {ON}: {wrong.message}. {where}") from wrong
     try:
-        search_attributes.check(a.search_attributes, step.namespace.search_attributes, limits)
+        search_attributes.check(a.search_attributes, step.namespace)
     except InvalidArgument as wrong:
         cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
         raise BadCommand(

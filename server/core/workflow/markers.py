@@ -66,16 +66,15 @@ def upsert_workflow_search_attributes(step: Step, command: Command, completed_ev
 
 def check_search_attributes(step: Step, changes: SearchAttributes) -> None:
     """Names, types and, of all that the run would then have, sizes. Raises BadCommand."""
-    known, limits = step.namespace.search_attributes, step.namespace.limits
     merged = SearchAttributes()
     merged.CopyFrom(step.state.core.search_attributes)
     payloads.merge(merged.indexed_fields, changes.indexed_fields)
     try:
-        search_attributes.check_values(changes, known, limits)
+        search_attributes.check_values(changes, step.namespace)
     except InvalidArgument as wrong:
         raise BadCommand(BAD_SEARCH, wrong.message) from wrong
     try:
-        search_attributes.check_sizes(merged, limits)
+        search_attributes.check_sizes(merged, step.namespace.limits)
     except InvalidArgument as wrong:
         raise BadCommand(BAD_SEARCH, wrong.message, terminates=True) from wrong
 
