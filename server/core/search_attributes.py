@@ -107,21 +107,25 @@ def custom(aliases: Mapping[str, str]) -> dict[str, int]:
 def check(attributes: SearchAttributes, namespace: Namespace) -> None:
     """Whether a client may set these. Raises InvalidArgument."""
     if attributes.indexed_fields:
+        check_names(attributes, namespace)
         check_values(attributes, namespace)
         check_sizes(attributes, namespace.limits)
 
 
-def check_values(attributes: SearchAttributes, namespace: Namespace) -> None:
-    """Names and values. Raises InvalidArgument."""
-    known = namespace.search_attributes
+def check_names(attributes: SearchAttributes, namespace: Namespace) -> None:
+    """The namespace has them all. Raises InvalidArgument."""
     for name in attributes.indexed_fields:
-        if name not in known:
+        if name not in namespace.search_attributes:
             raise InvalidArgument(f"Namespace {namespace.name} has no mapping defined for search attribute {name}")
+
+
+def check_values(attributes: SearchAttributes, namespace: Namespace) -> None:
+    """How many there are, and what each holds. Raises InvalidArgument."""
     count, most = len(attributes.indexed_fields), namespace.limits.search_attributes_keys_max
     if count > most:
         raise InvalidArgument(f"number of search attributes {count} exceeds limit {most}")
     for name, payload in attributes.indexed_fields.items():
-        _check_value(name, payload, known[name])
+        _check_value(name, payload, namespace.search_attributes[name])
 
 
 def check_sizes(attributes: SearchAttributes, limits: Limits) -> None:
@@ -179,6 +183,8 @@ def _as_go(value: Any) -> str:
     """As Go's %v prints it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if isinstance(value, list):
         return f"[{' '.join(map(_as_go, value))}]"
     if isinstance(value, dict):

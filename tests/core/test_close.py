@@ -75,7 +75,7 @@ def test_a_run_lets_itself_be_cancelled() -> None:
         (CONTINUE, {"workflow_run_timeout": seconds(-1)}, "BadContinueAsNewAttributes", "Invalid WorkflowRunTimeout on ContinueAsNewWorkflowExecutionCommand: negative duration. WorkflowType=Type"),
         (CONTINUE, {"retry_policy": {"maximum_attempts": -1}}, "BadContinueAsNewAttributes", "invalid WorkflowRetryPolicy on ContinueAsNewWorkflowExecutionCommand: MaximumAttempts cannot be negative on retry policy."),
         (CONTINUE, {"workflow_type": {"name": "x" * 1001}}, "BadContinueAsNewAttributes", "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. WorkflowType=x"),
-        (CONTINUE, {"search_attributes": {"indexed_fields": {"Unknown": payload("1")}}}, "BadSearchAttributes", "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: search attribute Unknown is not defined."),
+        (CONTINUE, {"search_attributes": {"indexed_fields": {"Unknown": payload("1")}}}, "BadSearchAttributes", "Namespace default has no mapping defined for search attribute Unknown"),
     ],
 )  # fmt: skip
 def test_a_bad_closing_command_fails_the_task(

@@ -66,7 +66,7 @@ def test_memo_fields_are_set_and_deleted() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"Unknown": "1"}, "search attribute Unknown is not defined"),
+        ({"Unknown": "1"}, "Namespace default has no mapping defined for search attribute Unknown"),
         ({"WorkflowId": '"x"'}, "WorkflowId attribute can't be set in SearchAttributes"),
         ({"Number": '"x"'}, "invalid value for search attribute Number of type Int: x"),
         ({"Flag": "1"}, "invalid value for search attribute Flag of type Bool: 1"),

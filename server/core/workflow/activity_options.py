@@ -58,16 +58,22 @@ def _queue(asked: ScheduleActivityTaskCommandAttributes, limits: Limits, workflo
     queue = TaskQueue()
     queue.CopyFrom(asked.task_queue)
     queue.kind = queue.kind or TaskQueueKind.TASK_QUEUE_KIND_NORMAL
-    if not queue.name:
+    check_queue(queue.name, limits, workflow_queue)
+    return queue
+
+
+def check_queue(name: str, limits: Limits, workflow_queue: str) -> None:
+    """A worker may name this queue (common/tqid). Raises InvalidArgument."""
+    if not name:
         msg = "missing task queue name"
-    elif len(queue.name.encode()) > limits.id_length_max:
+    elif len(name.encode()) > limits.id_length_max:
         msg = "taskQueue length exceeds limit"
-    elif queue.name.startswith(RESERVED_QUEUES):
+    elif name.startswith(RESERVED_QUEUES):
         msg = f"task queue name cannot start with reserved prefix {RESERVED_QUEUES}"
-    elif queue.name == SYSTEM_QUEUE != workflow_queue:
-        msg = f"cannot use internal per-namespace task queue:{queue.name} (in parent component task queue: {workflow_queue})"
+    elif name == SYSTEM_QUEUE != workflow_queue:
+        msg = f"cannot use internal per-namespace task queue:{name} (in parent component task queue: {workflow_queue})"
     else:
-        return queue
+        return
     raise InvalidArgument(msg)
 
 

@@ -24,14 +24,13 @@ from server.core.durations import capped, duration
 from server.core.outcome import timestamp
 from server.core.rejected import BadCommand, InvalidArgument
 from server.core.state import Key, State
-from server.core.workflow import commands, start
+from server.core.workflow import activity_options, commands, start
 
 if TYPE_CHECKING:
     from server.core.step import Step
 
 I = ContinueAsNewInitiator  # noqa: E741
 CONTINUE_AS_NEW = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_CONTINUE_AS_NEW_ATTRIBUTES
-BAD_SEARCH_ATTRIBUTES = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
 
 
 class Heir(NamedTuple):
@@ -135,17 +134,17 @@ def _check(step: Step, a: ContinueAsNewWorkflowExecutionCommandAttributes, kind:
     if len(kind.encode()) > longest:
         head = "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit."
         raise BadCommand(CONTINUE_AS_NEW, f"{head} WorkflowType={kind} Length={len(kind.encode())} Limit={longest}")
-    if len(queue.encode()) > longest:
-        raise _bad(
-            "error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: taskQueue length exceeds limit",
-            kind,
-            queue,
-        )
     try:
-        search_attributes.check(a.search_attributes, step.namespace)
+        activity_options.check_queue(queue, step.namespace.limits, step.state.asked.task_queue.name)
     except InvalidArgument as wrong:
-        what = f"invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {wrong.message}"
-        raise _bad(what, kind, queue, BAD_SEARCH_ATTRIBUTES) from wrong
+        what = f"error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: {wrong.message}"
+        raise _bad(what, kind, queue) from wrong
+
+    def _about(wrong: str) -> str:
+        return _where(f"invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {wrong}", kind, queue)
+
+    found = a.search_attributes
+    commands.check_search_attributes(step, found, found, CONTINUE_AS_NEW, _about)
     head = "ContinueAsNewWorkflowExecutionCommandAttributes."
     commands.check_blob(step, a.input.ByteSize(), CONTINUE_AS_NEW, f"{head} Input exceeds size limit.")
     commands.check_memo(step, a.memo.ByteSize(), CONTINUE_AS_NEW, f"{head} Memo exceeds size limit.")
@@ -174,8 +173,12 @@ def _on_command(given: Duration, name: str) -> int:
     return capped(given, f"Invalid {name} on ContinueAsNewWorkflowExecutionCommand")
 
 
-def _bad(what: str, kind: str, queue: str, cause: int = CONTINUE_AS_NEW) -> BadCommand:
-    return BadCommand(cause, f'{what}. WorkflowType={kind} TaskQueue=name:"{queue}"  kind:TASK_QUEUE_KIND_NORMAL')
+def _bad(what: str, kind: str, queue: str) -> BadCommand:
+    return BadCommand(CONTINUE_AS_NEW, _where(what, kind, queue))
+
+
+def _where(what: str, kind: str, queue: str) -> str:
+    return f'{what}. WorkflowType={kind} TaskQueue=name:"{queue}"  kind:TASK_QUEUE_KIND_NORMAL'
 
 
 def continue_as_new(step: Step, a: ContinueAsNewWorkflowExecutionCommandAttributes, event: ContinuedAsNew) -> None:

@@ -5,11 +5,15 @@ Source: service/history/api/command_attr_validator.go, api/respondworkflowtaskco
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.command.v1 import Command
+from temporalio.api.common.v1 import SearchAttributes
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 
-from server.core.rejected import BadCommand
+from server.core import search_attributes
+from server.core.rejected import BadCommand, InvalidArgument
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -32,6 +36,26 @@ def extras(command: Command) -> dict[str, Any]:
     if command.event_group_markers:
         out["event_group_markers"] = command.event_group_markers
     return out
+
+
+def check_search_attributes(
+    step: Step, changes: SearchAttributes, total: SearchAttributes, too_big: int, say: Callable[[str], str] = str
+) -> None:
+    """Names, values (`say` makes the sentence about a bad one), and of all that the run would have (`total`) the sizes. Raises BadCommand, with
+    the cause `too_big` for the last."""
+    bad = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
+    try:
+        search_attributes.check_names(changes, step.namespace)
+    except InvalidArgument as wrong:
+        raise BadCommand(bad, wrong.message) from wrong
+    try:
+        search_attributes.check_values(changes, step.namespace)
+    except InvalidArgument as wrong:
+        raise BadCommand(bad, say(wrong.message)) from wrong
+    try:
+        search_attributes.check_sizes(total, step.namespace.limits)
+    except InvalidArgument as wrong:
+        raise BadCommand(too_big, wrong.message, terminates=True) from wrong
 
 
 def check_blob(step: Step, size: int, cause: int, sentence: str) -> None:

@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.history.v1 import HistoryEvent
 
 from server.core import payloads, search_attributes
-from server.core.rejected import BadCommand, InvalidArgument
+from server.core.rejected import BadCommand
 from server.core.state import State
 from server.core.workflow import commands
 
@@ -56,27 +56,15 @@ def upsert_workflow_search_attributes(step: Step, command: Command, completed_ev
         raise BadCommand(BAD_SEARCH, f"SearchAttributes is not set on {kind}.")
     if not a.search_attributes.indexed_fields:
         raise BadCommand(BAD_SEARCH, f"IndexedFields is not set on {kind}.")
-    check_search_attributes(step, a.search_attributes)
+    total = SearchAttributes()
+    total.CopyFrom(step.state.core.search_attributes)
+    payloads.merge(total.indexed_fields, a.search_attributes.indexed_fields)
+    commands.check_search_attributes(step, a.search_attributes, total, BAD_SEARCH)
     size = payloads.size(a.search_attributes.indexed_fields)
     commands.check_blob(step, size, BAD_SEARCH, f"{kind}Attributes exceeds size limit.")
     typed = search_attributes.typed(a.search_attributes, step.namespace.search_attributes)
     attributes = {"workflow_task_completed_event_id": completed_event_id, "search_attributes": typed}
     step.emit(EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, attributes, **commands.extras(command))
-
-
-def check_search_attributes(step: Step, changes: SearchAttributes) -> None:
-    """Names, types and, of all that the run would then have, sizes. Raises BadCommand."""
-    merged = SearchAttributes()
-    merged.CopyFrom(step.state.core.search_attributes)
-    payloads.merge(merged.indexed_fields, changes.indexed_fields)
-    try:
-        search_attributes.check_values(changes, step.namespace)
-    except InvalidArgument as wrong:
-        raise BadCommand(BAD_SEARCH, wrong.message) from wrong
-    try:
-        search_attributes.check_sizes(merged, step.namespace.limits)
-    except InvalidArgument as wrong:
-        raise BadCommand(BAD_SEARCH, wrong.message, terminates=True) from wrong
 
 
 def modify_workflow_properties(step: Step, command: Command, completed_event_id: int) -> None:
