@@ -12,7 +12,7 @@ from temporalio.api.enums.v1 import CommandType, EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse, RespondWorkflowTaskCompletedRequest
 
-from server.core import search_attributes
+from server.core import laws, search_attributes
 from server.core.durations import duration
 from server.core.outcome import Namespace
 from server.core.settle import settle
@@ -44,6 +44,7 @@ class Chain(Run):
 
     def _commit(self, step: Step) -> None:
         super()._commit(step)
+        laws.check(self.history, open=self.state.running)
         if step.next is not None:
             self._move_on(step.next, self.followed_by[-1])
 
