@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.command.v1 import Command
+from temporalio.api.command.v1 import Command, CompleteWorkflowExecutionCommandAttributes
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import CommandType, EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -195,7 +195,7 @@ async def rig(path: Path, **more: Any) -> AsyncIterator[Rig]:
     store = Breaking(open_store(f"sqlite:///{path}"))
     store.migrate()
     environment, queues = System(), Queues()
-    engine = Engine(more.pop("shards", 2), store, environment, queues, Registry(), **more)  # type: ignore[arg-type]
+    engine = Engine(more.pop("shards", 2), store, environment, queues, Registry(), **more)
     await engine.start()
     try:
         yield Rig(store, queues, environment, engine)
@@ -212,7 +212,7 @@ def poll(queue: str = QUEUE) -> Poll:
 def complete_workflow() -> Command:
     return Command(
         command_type=CommandType.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
-        complete_workflow_execution_command_attributes={},
+        complete_workflow_execution_command_attributes=CompleteWorkflowExecutionCommandAttributes(),
     )
 
 

@@ -180,7 +180,7 @@ async def test_foreign_answers_are_refused(tmp_path: Path) -> None:
     async with rig(tmp_path / "db") as r:
         await r.start()
         task = await r.take_task()
-        with pytest.raises(InvalidArgument, match=r"^Invalid TaskToken\.$"):
+        with pytest.raises(NotFound, match=r"^query task not found, or already expired$"):
             await r.engine.respond_query_task_completed(
                 NAMESPACE, RespondQueryTaskCompletedRequest(task_token=task.task_token)
             )
