@@ -47,9 +47,7 @@ class Missing(NotFound):
     @classmethod
     def run(cls, workflow_id: str, run_id: str) -> Missing:
         """The run does not exist (common/persistence/execution_manager.go)."""
-        return cls(
-            f'workflow execution not found for workflow ID "{workflow_id}" and run ID "{run_id}"'
-        )
+        return cls(f'workflow execution not found for workflow ID "{workflow_id}" and run ID "{run_id}"')
 
     @classmethod
     def workflow(cls, workflow_id: str) -> Missing:
@@ -68,10 +66,11 @@ class NamespaceNotFound(NotFound):
 class AlreadyStarted(Rejected):
     """The workflow id is in use and the id policies do not allow another run."""
 
-    def __init__(self, message: str, start_request_id: str, run_id: str) -> None:
+    def __init__(self, message: str, start_request_id: str, run_id: str, first_run_id: str) -> None:
         super().__init__(message)
         self.start_request_id = start_request_id
         self.run_id = run_id
+        self.first_run_id = first_run_id
 
 
 class AlreadyExists(Rejected):
@@ -155,9 +154,7 @@ class BadCommand(Exception):
     """A command cannot be carried out; the workflow task fails with `cause`, a WorkflowTaskFailedCause number. Where it `terminates`,
     the run is terminated as well (payloads over the limit)."""
 
-    def __init__(
-        self, cause: int, message: str = "", *, terminates: bool = False
-    ) -> None:
+    def __init__(self, cause: int, message: str = "", *, terminates: bool = False) -> None:
         super().__init__(message)
         self.cause = cause
         self.message = message

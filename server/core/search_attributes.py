@@ -176,7 +176,8 @@ def _shown(payload: Payload) -> str:
     try:
         return _as_go(_decoded(payload))
     except ValueError:
-        return f"value from <{text_format.MessageToString(payload, as_one_line=True)}>"
+        shown = text_format.MessageToString(payload, as_one_line=True).replace(": ", ":")
+        return f"value from <{shown}>"
 
 
 def _as_go(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import Link, Priority, WorkflowExecution
+from temporalio.api.common.v1 import Callback, Link, Priority, WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentOptions
 from temporalio.api.enums.v1 import (
     TaskQueueKind,
@@ -20,6 +20,7 @@ from temporalio.api.enums.v1 import (
     WorkflowIdReusePolicy,
 )
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
@@ -81,8 +82,9 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
     search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
     for callback in request.completion_callbacks:
-        url = callback.nexus.url
-        raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
+        _callback(callback)
+    if request.HasField("versioning_override"):
+        _override(request.versioning_override)
     links(request.links)
     _no_time_skipping(request)
     _sizes(request, limits)
@@ -229,14 +231,14 @@ def user_queue(request: Any, limits: Limits) -> None:
 
 def versioning(stamp: Any, options: WorkerDeploymentOptions) -> None:
     """What a worker says of its version."""
-    if stamp.use_versioning:
-        require(stamp.build_id, "WorkerVersionStamp must be present if UseVersioning is true.")
-        msg = "Worker versioning in workflow progress APIs is disabled on this namespace."
-        raise PermissionDenied(msg)
+    require(stamp.build_id or not stamp.use_versioning, "WorkerVersionStamp must be present if UseVersioning is true.")
     require(
         len(stamp.build_id.encode()) <= BUILD_ID_LENGTH_MAX,
         "Build ID exceeds configured limit.workerBuildIdSize, use a shorter build ID.",
     )
+    if stamp.use_versioning:
+        msg = "Worker versioning in workflow progress APIs is disabled on this namespace."
+        raise PermissionDenied(msg)
     require(
         options.worker_versioning_mode != VERSIONED or (options.deployment_name and options.build_id),
         "Deployment name and build id must be set together.",
@@ -358,6 +360,28 @@ def _policies(request: AnyStart) -> None:
         "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE "
         "cannot be used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
     )
+
+
+def _override(given: VersioningOverride) -> None:
+    """A version that new runs are to be pinned to has to be there: none is."""
+    kind = given.WhichOneof("override")
+    if kind == "pinned":
+        require(given.pinned.HasField("version"), "must provide version if override is pinned.")
+        require(given.pinned.behavior, "must specify pinned override behavior if override is pinned.")
+    require(kind or given.behavior, "override behavior is required")
+    if kind != "auto_upgrade":
+        msg = "Worker Deployment Versions are not implemented by this server."
+        raise Unimplemented(msg)
+
+
+def _callback(given: Callback) -> None:
+    """No address is configured, so none fits."""
+    if not given.HasField("nexus"):
+        msg = "unknown callback variant: <nil>"
+        raise Unimplemented(msg)
+    url = given.nexus.url
+    require(url.startswith(("http://", "https://")), f"invalid url: unknown scheme: {url}")
+    raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
 
 
 def _no_time_skipping(request: AnyStart) -> None:

@@ -47,7 +47,7 @@ FAILURES: dict[type[r.Rejected], Callable[[Any], Message]] = {
         namespace=e.namespace, state=e.state, allowed_states=e.allowed
     ),
     r.AlreadyStarted: lambda e: details.WorkflowExecutionAlreadyStartedFailure(
-        start_request_id=e.start_request_id, run_id=e.run_id
+        start_request_id=e.start_request_id, run_id=e.run_id, first_execution_run_id=e.first_run_id
     ),
     r.NamespaceAlreadyExists: lambda _: details.NamespaceAlreadyExistsFailure(),
     r.WorkflowNotReady: lambda _: details.WorkflowNotReadyFailure(),

@@ -193,7 +193,9 @@ def check_reuse(state: State, policy: int) -> None:
 def already(state: State, sentence: str) -> AlreadyStarted:
     """The refusal, with the request id and the run id of the run that has the workflow id."""
     started = (id for id, r in state.requests.items() if r.event_type == E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
-    return AlreadyStarted(sentence.format(state.key.workflow_id, state.key.run_id), next(started, ""), state.key.run_id)
+    run_id = state.key.run_id
+    sentence = sentence.format(state.key.workflow_id, run_id)
+    return AlreadyStarted(sentence, next(started, ""), run_id, state.core.first_run_id)
 
 
 def _existing(current: Step, request_id: str, event_type: int) -> StartWorkflowExecutionResponse:
