@@ -123,10 +123,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             },
             {**SearchAttributeRpcs(namespaces).table(), **deletion.table(), **system.operator_table()},
         )
-        services = [
-            Service(descriptor, table, namespaces, figures)
-            for descriptor, table in zip(_DESCRIPTORS, tables, strict=True)
-        ]
+        services = [Service(d, table, namespaces, figures) for d, table in zip(_DESCRIPTORS, tables, strict=True)]
         port = await _serve(stack, settings, config, services, matching)
         metrics_port = await _serve_metrics(stack, settings, figures)
         deletion.start()

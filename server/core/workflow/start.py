@@ -115,10 +115,8 @@ def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     if isinstance(request, StartWorkflowExecutionRequest):
         attributes["completion_callbacks"] = request.completion_callbacks
         attributes["eager_execution_accepted"] = request.request_eager_execution and not backoff
-    fields: dict[str, Any] = {"links": request.links}
-    if request.HasField("user_metadata"):
-        fields["user_metadata"] = request.user_metadata
-    begin(new, request.request_id, attributes, **fields)
+    metadata = request.user_metadata if request.HasField("user_metadata") else None
+    begin(new, request.request_id, attributes, links=request.links, user_metadata=metadata)
 
 
 def begin(new: Step, request_id: str, attributes: dict[str, Any], **fields: Any) -> None:

@@ -129,14 +129,7 @@ def scheduled_attributes(state: State, timeout: int, attempt: int) -> dict[str, 
 def start_workflow_task(step: Step, scheduled_event_id: int, attempt: int, poll: Poll) -> PollWorkflowTaskQueueResponse:
     """A worker takes the task. The answer lacks history, queries and the task's earlier pages: the caller adds them. The same poll (by
     request id) may ask twice. Raises NotFound when the task is gone or someone else's."""
-    core, task = step.state.core, step.state.core.task
-    if (
-        not step.state.running
-        or not core.HasField("task")
-        or task.scheduled_event_id != scheduled_event_id
-        or task.attempt != attempt
-    ):
-        raise NotFound(NOT_FOUND)
+    core, task = step.state.core, _pending(step.state, scheduled_event_id, attempt)
     if task.started_time:
         if task.request_id == poll.request_id != INLINE_REQUEST_ID:
             return started_response(step.state)
@@ -157,17 +150,22 @@ def start_workflow_task(step: Step, scheduled_event_id: int, attempt: int, poll:
         started["worker_version"] = WorkerVersionStamp(build_id=poll.build_id, use_versioning=poll.use_versioning)
         core.task.worker_version.CopyFrom(started["worker_version"])
     if core.task.kind == WorkflowTask.TRANSIENT:
-        task.request_id, task.identity, task.started_time = (
-            poll.request_id,
-            poll.identity,
-            step.now,
-        )
+        task.request_id, task.identity, task.started_time = poll.request_id, poll.identity, step.now
         task.started_event_id = task.scheduled_event_id + 1
         core.unseen = False
     else:
         step.emit(E.EVENT_TYPE_WORKFLOW_TASK_STARTED, started)
     core.task.worker_instance_key = poll.worker_instance_key
     return started_response(step.state)
+
+
+def _pending(state: State, scheduled_event_id: int, attempt: int) -> WorkflowTask:
+    """The task that waits or is held. Raises NotFound when it is another one, or none."""
+    task = state.core.task
+    named = state.core.HasField("task") and (task.scheduled_event_id, task.attempt) == (scheduled_event_id, attempt)
+    if not state.running or not named:
+        raise NotFound(NOT_FOUND)
+    return task
 
 
 def _renew(step: Step) -> None:
