@@ -80,43 +80,56 @@ def start_workflow_execution(
 
 def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     """Emits the started event for what a caller asked; `more` are further attributes (parent, root)."""
-    limits = new.namespace.limits
-    run_timeout = run_timeout_of(request.workflow_run_timeout, request.workflow_execution_timeout)
-    backoff = _first_backoff(new, request)
     attributes: dict[str, Any] = {
         "workflow_type": request.workflow_type,
         "task_queue": {"name": request.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
-        "workflow_task_timeout": duration(task_timeout_of(new, request.workflow_task_timeout, run_timeout)),
         "identity": request.identity,
         "cron_schedule": request.cron_schedule,
         "attempt": 1,
-        "first_workflow_task_backoff": duration(backoff),
+        "first_workflow_task_backoff": duration(_first_backoff(new, request)),
+        **_timeouts(new, request),
+        **_given(new, request),
         **more,
     }
     if request.cron_schedule:
         attributes["initiator"] = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
+    fields: dict[str, Any] = {"links": request.links}
+    if request.HasField("user_metadata"):
+        fields["user_metadata"] = request.user_metadata
+    begin(new, request.request_id, attributes, **fields)
+
+
+def _timeouts(new: Step, request: AnyStart) -> dict[str, Any]:
+    run_timeout = run_timeout_of(request.workflow_run_timeout, request.workflow_execution_timeout)
+    task_timeout = task_timeout_of(new, request.workflow_task_timeout, run_timeout)
+    out: dict[str, Any] = {"workflow_task_timeout": duration(task_timeout)}
     if run_timeout or request.HasField("workflow_run_timeout"):
-        attributes["workflow_run_timeout"] = duration(run_timeout)
-    execution_timeout = min(request.workflow_execution_timeout.ToNanoseconds(), LONGEST)
+        out["workflow_run_timeout"] = duration(run_timeout)
     if request.HasField("workflow_execution_timeout"):
-        attributes["workflow_execution_timeout"] = duration(execution_timeout)
-    if execution_timeout:
-        attributes["workflow_execution_expiration_time"] = timestamp(_round_ms(new.now + execution_timeout))
-    for name in CARRIED:
-        if name in request.DESCRIPTOR.fields_by_name and request.HasField(name):  # type: ignore[arg-type]
-            attributes[name] = getattr(request, name)
+        execution_timeout = min(request.workflow_execution_timeout.ToNanoseconds(), LONGEST)
+        out["workflow_execution_timeout"] = duration(execution_timeout)
+        if execution_timeout:
+            out["workflow_execution_expiration_time"] = timestamp(_round_ms(new.now + execution_timeout))
+    return out
+
+
+def _given(new: Step, request: AnyStart) -> dict[str, Any]:
+    """What the caller may leave out."""
+    out = {
+        name: getattr(request, name)
+        for name in CARRIED
+        if name in request.DESCRIPTOR.fields_by_name and request.HasField(name)  # type: ignore[arg-type]
+    }
     if request.HasField("retry_policy"):
-        attributes["retry_policy"] = retry.defaulted(request.retry_policy, limits)
+        out["retry_policy"] = retry.defaulted(request.retry_policy, new.namespace.limits)
     if request.HasField("memo"):
-        attributes["memo"] = payloads.memo(request.memo)
+        out["memo"] = payloads.memo(request.memo)
     if request.HasField("search_attributes"):
         typed = search_attributes.typed(request.search_attributes, new.namespace.search_attributes)
-        attributes["search_attributes"] = payloads.search_attributes(typed)
+        out["search_attributes"] = payloads.search_attributes(typed)
     if isinstance(request, StartWorkflowExecutionRequest):
-        attributes["completion_callbacks"] = request.completion_callbacks
-        attributes["eager_execution_accepted"] = request.request_eager_execution and not backoff
-    metadata = request.user_metadata if request.HasField("user_metadata") else None
-    begin(new, request.request_id, attributes, links=request.links, user_metadata=metadata)
+        out["completion_callbacks"] = request.completion_callbacks
+    return out
 
 
 def begin(new: Step, request_id: str, attributes: dict[str, Any], **fields: Any) -> None:
@@ -280,8 +293,7 @@ def apply_workflow_execution_started(state: State, event: HistoryEvent) -> None:
     core, a = state.core, event.workflow_execution_started_event_attributes
     now = event.event_time.ToNanoseconds()
     backoff = a.first_workflow_task_backoff.ToNanoseconds()
-    state.started = HistoryEvent()
-    state.started.CopyFrom(event)
+    state.started = event
     core.status = RUNNING
     core.start_time, core.execution_time = now, now + backoff
     core.first_task_at = now + backoff if backoff else 0
