@@ -114,6 +114,8 @@ def signal_with_start(request: SignalWithStartWorkflowExecutionRequest, namespac
     _default_policies(request, Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
     search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
+    if request.HasField("versioning_override"):
+        _override(request.versioning_override)
     links(request.links)
     _no_time_skipping(request)
     _sizes(request, limits)
