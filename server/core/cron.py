@@ -154,7 +154,7 @@ def _range(text: str, low: int, high: int, names: Mapping[str, int]) -> tuple[se
     span, *steps = text.split("/")
     ends = span.split("-")
     star = ends[0] in ("*", "?")
-    if len(ends) > 2 or len(steps) > 1 or (star and len(ends) > 1):
+    if (len(ends) > 2 and not star) or len(steps) > 1:
         msg = f"failed to parse range: {text}"
         raise ValueError(msg)
     first = low if star else _number(ends[0], names)
@@ -195,21 +195,27 @@ def _duration(text: str) -> int:
 
 
 def _next(calendar: Calendar, after: datetime) -> datetime | None:
-    """The first time after `after`, in whole minutes of the schedule's zone. A time that the zone skips does not come."""
-    at = after.astimezone(calendar.zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
+    """The first whole minute after `after` that the calendar allows, in UTC. An hour that the zone skips does not come, and one that it
+    repeats comes twice."""
+    if not (calendar.minutes and calendar.hours and calendar.months):
+        return None
+    at = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
     last_year = at.year + YEARS_AHEAD
     while at.year <= last_year:
-        if at.month not in calendar.months:
-            at = (at.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0)
-        elif not calendar.matches_day(at):
-            at = at.replace(hour=0, minute=0) + timedelta(days=1)
-        elif at.hour not in calendar.hours:
-            at = at.replace(minute=0) + timedelta(hours=1)
-        elif at.minute not in calendar.minutes:
+        local = at.astimezone(calendar.zone)
+        if local.month not in calendar.months:
+            at = _midnight(local.replace(day=1) + timedelta(days=32), day=1)
+        elif not calendar.matches_day(local):
+            at = _midnight(local + timedelta(days=1))
+        elif local.hour not in calendar.hours:
+            at += timedelta(minutes=60 - local.minute)
+        elif local.minute not in calendar.minutes:
             at += timedelta(minutes=1)
         else:
-            found = at.replace(tzinfo=calendar.zone).astimezone(UTC)
-            if found > after and found.astimezone(calendar.zone).replace(tzinfo=None) == at:
-                return found
-            at += timedelta(minutes=1)
+            return at
     return None
+
+
+def _midnight(local: datetime, day: int = 0) -> datetime:
+    """The beginning of the day, or of that day of the month, in UTC."""
+    return local.replace(day=day or local.day, hour=0, minute=0, fold=0).astimezone(UTC)

@@ -11,9 +11,7 @@ from server.core.workflow import children, tasks
 def settle(step: Step) -> None:
     """Buffered events get their ids once no worker holds a workflow task; unseen news has a workflow task; a closed run offers nothing."""
     state, core = step.state, step.state.core
-    if not state.running:
-        step.late.clear()
-    elif (state.buffered or step.late) and not step.held:
+    if state.running and (state.buffered or step.late) and not step.held:
         core.task_attempt = 1  # news came: the next task is no repetition of the failing one
         core.unseen = True
         step.flush()

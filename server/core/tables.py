@@ -195,8 +195,11 @@ def next_wake(state: State) -> int | None:
 
 def wake(step: Step) -> None:
     """Everything that is due happens, in the order of the deadlines, until the run closes."""
+    last = None
     while step.state.running:
         first = _first_due(step.state)
         if first is None or first.at > step.now:
             return
+        assert (first.at, first.key) != last, f"{first.key} is due for ever"
+        last = first.at, first.key
         first.fire(step, first.key)

@@ -50,6 +50,7 @@ GONE = "invalid activityID or activity already timed out or invoking workflow is
 BAD_ACTION = "invalid history builder state for action"
 NO_TIME = "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
 NOT_STARTED = Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=b'"ACTIVITY_ID_NOT_STARTED"')])
+OUT_OF_TIME = {T.TIMEOUT_TYPE_SCHEDULE_TO_START, T.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE}
 RETRY = TimeoutType.TIMEOUT_TYPE_UNSPECIFIED  # among the times of an activity: its backoff is over
 
 
@@ -368,6 +369,8 @@ def _retry(step: Step, activity: Activity, failure: Failure | None) -> RetryStat
         return RetryState.RETRY_STATE_RETRY_POLICY_NOT_SET
     if activity.cancel_requested:
         return RetryState.RETRY_STATE_CANCEL_REQUESTED
+    if failure is not None and failure.timeout_failure_info.timeout_type in OUT_OF_TIME:
+        return RetryState.RETRY_STATE_TIMEOUT
     interval, verdict = retry.next_interval(
         activity.retry_policy,
         activity.attempt,

@@ -1,0 +1,111 @@
+"""What must hold for a run between any two decisions, whatever happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from server.core import laws, tables
+from server.core.state import State
+from server.core.state_pb2 import Activity
+from tests.core.harness import Run, snapshot
+
+# What history alone says; the rest is who holds what, and when.
+CORE_FIELDS = (
+    "status",
+    "next_event_id",
+    "start_time",
+    "execution_time",
+    "run_deadline",
+    "execution_deadline",
+    "cancel_requested",
+    "signal_count",
+    "memo",
+    "search_attributes",
+    "last_started_event_id",
+    "close_time",
+    "first_run_id",
+)
+VOLATILE = (
+    "attempt",
+    "attempt_scheduled_time",
+    "first_started_time",
+    "started_time",
+    "request_id",
+    "identity",
+    "heartbeat_time",
+    "heartbeat_details",
+    "last_failure",
+    "last_worker_identity",
+    "retry_at",
+    "dispatch_id",
+    "last_attempt_complete_time",
+    "retry_interval",
+    "worker_instance_key",
+)
+
+
+def check(run: Run) -> None:
+    """The laws hold; what is stored loads to an equal state; the fold of the history is the state; what waits has its row, and the other way
+    round; the run wakes when something is due."""
+    laws.check(run.history, open=run.state.running)
+    loaded = run.rows.load(run.key)
+    assert snapshot(loaded) == snapshot(run.state)
+    waiting = {a.dispatch_id for a in run.state.activities.values()} | {run.state.core.task.dispatch_id}
+    assert waiting - {0} == set(run.rows.waiting)
+    assert tables.next_wake(loaded) == tables.next_wake(run.state) == run.wake_at
+    if run.state.running:  # one that has closed may lack results that nobody was to see any more
+        folded = State(run.key)
+        tables.replay(folded, run.history)
+        for event in run.state.buffered:
+            tables.apply(folded, event)
+        assert of_history(folded) == of_history(run.state)
+        assert run.wake_at == min(deadlines(run.state), default=None)
+
+
+def deadlines(state: State) -> Iterator[int]:
+    """Everything that time will do, told the long way."""
+    core, task = state.core, state.core.task
+    yield from (timer.fire_at for timer in state.timers.values())
+    for activity in state.activities.values():
+        yield from activity_deadlines(activity)
+    if task.started_time:
+        yield task.started_time + task.timeout
+    elif core.HasField("task") and task.sticky:
+        yield task.scheduled_time + task.schedule_to_start_timeout
+    elif core.first_task_at and not core.HasField("task"):
+        yield core.first_task_at
+    yield from filter(None, [core.run_deadline])
+
+
+def activity_deadlines(activity: Activity) -> Iterator[int]:
+    if activity.schedule_to_close_timeout:
+        yield activity.scheduled_time + activity.schedule_to_close_timeout
+    waits = activity.retry_at or bool(activity.dispatch_id)
+    assert bool(waits) != bool(activity.started_time), "an activity is offered, backs off or is held: one of them"
+    if activity.retry_at:
+        yield activity.retry_at
+    if waits and activity.schedule_to_start_timeout:
+        yield activity.attempt_scheduled_time + activity.schedule_to_start_timeout
+    if not waits and activity.start_to_close_timeout:
+        yield activity.started_time + activity.start_to_close_timeout
+    if not waits and activity.heartbeat_timeout:
+        yield max(activity.started_time, activity.heartbeat_time) + activity.heartbeat_timeout
+
+
+def of_history(state: State) -> dict[str, Any]:
+    """The part of a state that history determines."""
+    pending = {}
+    for id, activity in state.activities.items():
+        copy = type(activity)()
+        copy.CopyFrom(activity)
+        for name in VOLATILE:
+            copy.ClearField(name)  # type: ignore[arg-type]
+        pending[id] = copy
+    return {
+        **{name: getattr(state.core, name) for name in CORE_FIELDS},
+        "activities": pending,
+        "activity_ids": dict(state.activity_ids),
+        "timers": dict(state.timers),
+        "requests": set(state.requests) - {"start"},  # the request id of a start is not in its event
+    }
