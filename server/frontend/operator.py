@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
@@ -183,7 +184,7 @@ class NamespaceDeletion:
         rows, _ = await self._environment.blocking(self._visibility.list_visible, namespace.id, None, b"", PAGE)
         for row in rows:
             request = DeleteWorkflowExecutionRequest(
-                workflow_execution={"workflow_id": row.key.workflow_id, "run_id": row.key.run_id}
+                workflow_execution=WorkflowExecution(workflow_id=row.key.workflow_id, run_id=row.key.run_id)
             )
             try:
                 await self._engine.delete_workflow_execution(namespace, request)

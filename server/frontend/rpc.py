@@ -60,7 +60,7 @@ class Service(grpc.GenericRpcHandler):
         if unknown:
             raise KeyError(*unknown)
         self.name: str = descriptor.full_name
-        self._handlers = {
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             f"/{descriptor.full_name}/{method.name}": grpc.unary_unary_rpc_method_handler(
                 _served(method, table.get(method.name, Plain(_refusal(method.name))), namespaces, telemetry)
             )

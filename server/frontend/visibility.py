@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeVar
 
-from temporalio.api.common.v1 import Memo, SearchAttributes
+from temporalio.api.common.v1 import Memo, SearchAttributes, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.filter.v1 import StartTimeFilter
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
@@ -129,7 +129,7 @@ class Lists:
 
     async def attributes(self, _request: GetSearchAttributesRequest) -> GetSearchAttributesResponse:
         """Every field, as the official server on a SQL database: names of custom ones are a namespace's own."""
-        return GetSearchAttributesResponse(keys={**search_attributes.PREDEFINED, **search_attributes.fields()})  # type: ignore[arg-type]
+        return GetSearchAttributesResponse(keys={**search_attributes.PREDEFINED, **search_attributes.fields()})  # type: ignore[dict-item]
 
     async def _page(self, namespace: Namespace, filter: Filter | None, page: Page, response: Response) -> Response:
         size = page.size if 0 < page.size <= PAGE_MAX else PAGE_MAX
@@ -170,8 +170,8 @@ def _started(span: StartTimeFilter) -> list[Filter]:
 
 def _info(row: Visible) -> WorkflowExecutionInfo:
     info = WorkflowExecutionInfo(
-        execution={"workflow_id": row.key.workflow_id, "run_id": row.key.run_id},
-        type={"name": row.workflow_type},
+        execution=WorkflowExecution(workflow_id=row.key.workflow_id, run_id=row.key.run_id),
+        type=WorkflowType(name=row.workflow_type),
         task_queue=row.task_queue,
         status=row.status,  # type: ignore[arg-type]
         start_time=timestamp(row.start_time),
@@ -181,7 +181,7 @@ def _info(row: Visible) -> WorkflowExecutionInfo:
         state_transition_count=row.state_transition_count,
         memo=Memo.FromString(row.memo),
         search_attributes=SearchAttributes.FromString(row.attributes),
-        root_execution={"workflow_id": row.root_workflow_id, "run_id": row.root_run_id},
+        root_execution=WorkflowExecution(workflow_id=row.root_workflow_id, run_id=row.root_run_id),
     )
     if row.close_time:
         info.close_time.CopyFrom(timestamp(row.close_time))
