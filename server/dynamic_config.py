@@ -6,7 +6,6 @@ Source of keys and defaults: common/dynamicconfig/constants.go. A duration is wr
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import Any, Final
 
 from server.core.limits import HOUR, KEYS, MINUTE, SECOND, Limits
@@ -23,9 +22,6 @@ _UNITS: Final = {
     "d": 24 * HOUR,
 }
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
-_DURATIONS: Final = frozenset(
-    {"workflow_task_timeout", "workflow_task_heartbeat_timeout", "workflow_task_retry_max_interval"}
-)
 
 
 class DynamicConfig:
@@ -36,11 +32,16 @@ class DynamicConfig:
 
     def limits(self, namespace: str) -> Limits:
         """What the namespace may do."""
-        defaults, changed = Limits(), {}
-        for key, name in KEYS.items():
-            read = self.duration if name in _DURATIONS else self.number
-            changed[name] = read(key, getattr(defaults, name), namespace)
-        return Limits(**changed)
+        defaults = Limits()
+        return Limits(**{name: self._like(getattr(defaults, name), key, namespace) for key, name in KEYS.items()})
+
+    def _like(self, default: Any, key: str, namespace: str) -> Any:
+        """A value of the default's kind. No count and no size is as large as the shortest duration, in nanoseconds."""
+        if isinstance(default, bool):
+            return self.boolean(key, default, namespace)
+        if isinstance(default, float):
+            return self.real(key, default, namespace)
+        return self.duration(key, default, namespace) if default >= SECOND else self.number(key, default, namespace)
 
     def number(self, key: str, default: int, namespace: str = "") -> int:
         """A whole number."""
@@ -48,6 +49,13 @@ class DynamicConfig:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
             raise SettingsError(f"the dynamic configuration {key} must be a whole number, not {value!r}")
         return int(value)
+
+    def real(self, key: str, default: float, namespace: str = "") -> float:
+        """A number."""
+        value = self._settings.dynamic(key, default, namespace=namespace)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SettingsError(f"the dynamic configuration {key} must be a number, not {value!r}")
+        return float(value)
 
     def duration(self, key: str, default: int, namespace: str = "") -> int:
         """A duration, in nanoseconds."""
@@ -70,6 +78,3 @@ def nanoseconds(key: str, value: Any) -> int:
     if not parts or "".join(map("".join, parts)) != value:
         raise SettingsError(f"the dynamic configuration {key} must be a duration such as 10s, not {value!r}")
     return int(sum(float(number) * _UNITS[unit] for number, unit in parts))
-
-
-assert {each.name for each in fields(Limits)} >= _DURATIONS
