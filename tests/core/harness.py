@@ -58,8 +58,8 @@ class Rows:
         self.core = outcome.state.core.SerializeToString()
         self.history += [copy.deepcopy(event) for event in outcome.events]
         self.waiting |= {dispatch.id: dispatch for dispatch in outcome.dispatches}
-        for _, id in outcome.lapsed:
-            del self.waiting[id]
+        for _, dispatch_id in outcome.lapsed:
+            del self.waiting[dispatch_id]
 
     def load(self, key: Key) -> State:
         return State.load(key, self.core, [(kind, id, data) for (kind, id), data in self.pending.items()])
