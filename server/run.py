@@ -42,7 +42,7 @@ from server.matching.service import Matching
 from server.namespaces import Namespaces
 from server.settings import ROLES, Settings, SettingsError
 
-STOP_SECONDS_MAX = 5.0
+STOP_SECONDS_MAX = 1.0  # what is still under way then waits for news, and asks again elsewhere
 DAY_SECONDS = 86_400
 SYSTEM_RETENTION_SECONDS = 7 * DAY_SECONDS
 CLUSTER_KIND = "cluster"
