@@ -11,6 +11,7 @@ from server.core.state_pb2 import Activity
 from tests.core.harness import Run, snapshot
 
 # What history alone says; the rest is who holds what, and when.
+TASK_EVENTS = laws.TASK_UNDONE | {laws.TASK_SCHEDULED, laws.TASK_STARTED, laws.TASK_DONE}
 CORE_FIELDS = (
     "status",
     "next_event_id",
@@ -54,6 +55,10 @@ def check(run: Run) -> None:
     waiting = {a.dispatch_id for a in run.state.activities.values()} | {run.state.core.task.dispatch_id}
     assert waiting - {0} == set(run.rows.waiting)
     assert tables.next_wake(loaded) == tables.next_wake(run.state) == run.wake_at
+    assert run.state.running or not run.state.buffered, "closed over news"
+    last_task = next((e.event_type for e in reversed(run.history) if e.event_type in TASK_EVENTS), 0)
+    if run.state.running and last_task in laws.TASK_UNDONE:
+        assert run.state.core.HasField("task"), "a workflow task failed and is not tried again"
     if run.state.running:  # one that has closed may lack results that nobody was to see any more
         folded = State(run.key)
         tables.replay(folded, run.history)

@@ -98,7 +98,7 @@ NUMBERS = "60 * * * *|* 24 * * *|* * 0 * *|* * 32 * *|* * * 13 *|* * * * 7|-1 * 
 RANGES = "5-1 * * * *|*/0 * * * *|1-2-3 * * * *|1/2/3 * * * *"
 
 
-@pytest.mark.parametrize("schedule", "|".join([SHAPES, NUMBERS, RANGES]).split("|"))
+@pytest.mark.parametrize("schedule", f"{SHAPES}|{NUMBERS}|{RANGES}".split("|"))
 def test_what_cannot_be_read_is_refused(schedule: str) -> None:
     with pytest.raises(InvalidArgument, match="^invalid CronSchedule.$"):
         cron.validate(schedule)

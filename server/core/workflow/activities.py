@@ -438,7 +438,9 @@ def due(state: State) -> Iterable[Deadline]:
     """The activity for which time does something first."""
     first = state.activities.first(_next)
     if first is not None:
-        yield Deadline(first[0], f"activity/{first[1]}", _fire)
+        at, id = first
+        _, kind = min(_times(state.activities[id]))
+        yield Deadline(at, f"activity/{id}/{kind}", _fire)
 
 
 def _times(activity: Activity) -> Iterator[tuple[int, TimeoutType.ValueType]]:
@@ -465,12 +467,11 @@ def _next(activity: Activity) -> int:
 
 
 def _fire(step: Step, key: str) -> None:
-    activity = step.state.activities[int(key.removeprefix("activity/"))]
-    _, kind = min(_times(activity))
+    id, kind = (int(part) for part in key.split("/")[1:])
     if kind == RETRY:
-        _offer(step, activity.scheduled_event_id)
+        _offer(step, id)
     else:
-        _time_out(step, activity, kind)
+        _time_out(step, step.state.activities[id], T.ValueType(kind))
 
 
 def _time_out(step: Step, activity: Activity, kind: TimeoutType.ValueType) -> None:
