@@ -124,15 +124,14 @@ class Workers(Shards):
         self, namespace: Namespace, request: RespondActivityTaskFailedRequest
     ) -> RespondActivityTaskFailedResponse:
         token = _token(namespace, request.task_token)
-        await self._on(namespace, token, lambda step: activities.fail_activity(step, token, request))
-        return RespondActivityTaskFailedResponse()
+        return await self._on(namespace, token, lambda step: activities.fail_activity(step, token, request))
 
     async def respond_activity_task_failed_by_id(
         self, namespace: Namespace, request: RespondActivityTaskFailedByIdRequest
     ) -> RespondActivityTaskFailedByIdResponse:
         token = _token_by_id(namespace, request)
-        await self._on(namespace, token, lambda step: activities.fail_activity(step, token, request))
-        return RespondActivityTaskFailedByIdResponse()
+        reply = await self._on(namespace, token, lambda step: activities.fail_activity(step, token, request))
+        return RespondActivityTaskFailedByIdResponse(failures=reply.failures)
 
     async def respond_activity_task_canceled(
         self, namespace: Namespace, request: RespondActivityTaskCanceledRequest

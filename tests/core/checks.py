@@ -105,7 +105,7 @@ def of_history(state: State) -> dict[str, Any]:
         copy = type(activity)()
         copy.CopyFrom(activity)
         for name in VOLATILE:
-            copy.ClearField(name)  # type: ignore[arg-type]
+            copy.ClearField(name)
         pending[id] = copy
     return {
         **{name: getattr(state.core, name) for name in CORE_FIELDS},

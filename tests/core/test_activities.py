@@ -95,7 +95,7 @@ def bad(**changes: Any) -> Command:
     asked = out.schedule_activity_task_command_attributes
     for name, value in changes.items():
         if value is None:
-            asked.ClearField(name)  # type: ignore[arg-type]
+            asked.ClearField(name)
         elif isinstance(value, str | bool):
             setattr(asked, name, value)
         else:
@@ -112,7 +112,7 @@ def on_queue(name: str, **more: Any) -> Command:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (Command(command_type=1), "ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand."),  # type: ignore[arg-type]
+        (Command(command_type=1), "ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand."),
         (bad(activity_id=""), "activityId is not set"),
         (bad(activity_type=None), "activityType is not set"),
         (bad(activity_id="é" * 501), "activityId exceeds length limit. Length=1002 Limit=1000"),
@@ -304,7 +304,7 @@ def test_the_started_event_says_who_held_the_last_attempt_and_when() -> None:
     run = started(schedule(start_to_close=50))
     ref, at = token(run.poll_activity()), run.now
     run.now += SECOND
-    request = RespondActivityTaskCompletedRequest(identity="w", worker_version={"build_id": "b1"})  # type: ignore[arg-type]
+    request = RespondActivityTaskCompletedRequest(identity="w", worker_version={"build_id": "b1"})
     run.do(lambda step: activities.complete_activity(step, ref, request))
     begun, ended = run.history[-3], run.history[-2]
     assert begun.event_time.ToNanoseconds() == at and ended.event_time.ToNanoseconds() == run.now

@@ -22,7 +22,7 @@ def event(name: str, at: float = 0, **attributes: Any) -> HistoryEvent:
     kind = E.Value("EVENT_TYPE_" + name)
     return HistoryEvent(
         event_type=kind, event_time=timestamp(int((1000 + at) * SECOND)), **{ATTRIBUTES[kind]: attributes}
-    )  # type: ignore[arg-type]
+    )
 
 
 def numbered(*events: HistoryEvent) -> list[HistoryEvent]:

@@ -143,7 +143,7 @@ class OneRun(RuleBasedStateMachine):
     @rule(which=index)
     def fail_workflow_task(self, which: int) -> None:
         ref = self.workflow_tokens[-1 - which // 6 % len(self.workflow_tokens)]
-        request = RespondWorkflowTaskFailedRequest(cause=23, identity="worker")  # type: ignore[arg-type]
+        request = RespondWorkflowTaskFailedRequest(cause=23, identity="worker")
         self.attempt(lambda step: completion.fail_workflow_task(step, ref, request))
 
     @rule()

@@ -16,8 +16,8 @@ from tests.core.harness import SECOND
 
 
 def policy(**fields: object) -> RetryPolicy:
-    given = {name: seconds(value) if name.endswith("interval") else value for name, value in fields.items()}  # type: ignore[arg-type]
-    return retry.defaulted(RetryPolicy(**given), Limits())  # type: ignore[arg-type]
+    given = {name: seconds(value) if name.endswith("interval") else value for name, value in fields.items()}
+    return retry.defaulted(RetryPolicy(**given), Limits())
 
 
 @pytest.mark.parametrize(("attempt", "expected"), [(1, 1), (2, 2), (3, 4), (7, 64), (8, 100), (60, 100), (5000, 100)])
@@ -61,8 +61,8 @@ def timeout(kind: T.ValueType) -> Failure:
     [
         (None, [], True),
         (Failure(), [], True),
-        (Failure(terminated_failure_info={}), [], False),  # type: ignore[arg-type]
-        (Failure(canceled_failure_info={}), [], False),  # type: ignore[arg-type]
+        (Failure(terminated_failure_info={}), [], False),
+        (Failure(canceled_failure_info={}), [], False),
         (timeout(T.TIMEOUT_TYPE_UNSPECIFIED), [], False),
         (timeout(T.TIMEOUT_TYPE_START_TO_CLOSE), [], True),
         (timeout(T.TIMEOUT_TYPE_START_TO_CLOSE), ["TemporalTimeout:StartToClose"], False),
@@ -76,7 +76,7 @@ def timeout(kind: T.ValueType) -> Failure:
         (failure("type", non_retryable=True), [], False),
         (failure("type"), ["other"], True),
         (failure("type"), ["other", "type"], False),
-        (Failure(child_workflow_execution_failure_info={}, cause=failure(non_retryable=True)), [], True),  # type: ignore[arg-type]
+        (Failure(child_workflow_execution_failure_info={}, cause=failure(non_retryable=True)), [], True),
     ],
 )
 def test_which_failures_are_tried_again(given: Failure | None, types: list[str], expected: bool) -> None:

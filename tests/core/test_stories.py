@@ -145,7 +145,7 @@ class Story:
         self.run.do(lambda step: completion.complete_workflow_task(step, self.workflow_token, request))
 
     def task_failed(self, *_: Any) -> None:
-        request = RespondWorkflowTaskFailedRequest(cause=23)  # type: ignore[arg-type]
+        request = RespondWorkflowTaskFailedRequest(cause=23)
         self.run.do(lambda step: completion.fail_workflow_task(step, self.workflow_token, request))
 
     # The activities' worker ----------------------------------------------------------------------------------------------------------

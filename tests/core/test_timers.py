@@ -21,7 +21,7 @@ INVALID = "BadStartTimerAttributes: An invalid StartToFireTimeout is set on Star
         (
             Command(command_type=3),
             "BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand.",
-        ),  # type: ignore[arg-type]
+        ),
         (timer(""), "BadStartTimerAttributes: TimerId is not set on StartTimerCommand."),
         (
             timer("t" * 1001),
