@@ -35,7 +35,7 @@ def test_a_history_that_is_too_big_ends_the_run_while_a_worker_has_its_task() ->
 
 
 def test_news_that_piles_up_takes_the_task_from_the_worker() -> None:
-    for limits in (Limits(buffered_events_max=2), Limits(buffered_bytes_max=300)):
+    for limits in (Limits(buffered_events_max=2), Limits(buffered_bytes_max=450)):
         chain = chain_with(limits)
         chain.poll_workflow()
         signal(chain, input=payloads("x" * 100))
