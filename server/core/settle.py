@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.core import bounds
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.state import RUNNING
 from server.core.step import Step
@@ -11,6 +12,8 @@ from server.core.workflow import children, tasks
 def settle(step: Step) -> None:
     """Buffered events get their ids once no worker holds a workflow task; unseen news has a workflow task; a closed run offers nothing."""
     state, core = step.state, step.state.core
+    if state.running:
+        bounds.enforce(step)
     if state.running and (state.buffered or step.late) and not step.held:
         core.task_attempt = 1  # news came: the next task is no repetition of the failing one
         core.unseen = True
