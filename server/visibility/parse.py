@@ -33,7 +33,7 @@ TOKEN = re.compile(
       (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | '(?P<single>(?:[^'\\]|\\.|'')*)' | "(?P<double>(?:[^"\\]|\\.|"")*)" | `(?P<tick>[^`]+)`
     | (?P<name>[A-Za-z_][\w.]*)
-    | (?P<symbol><=|>=|<>|!=|[=<>(),*])
+    | (?P<symbol><=|>=|<>|!=|[=<>(),*;])
     )""",
     re.VERBOSE,
 )
@@ -132,6 +132,7 @@ class _Parser:
         if self._next.kind != "end" and self._next.text.upper() not in CLAUSES:
             filter = self._any()
         group_by = self._clauses()
+        self._is(";")
         if self._next.kind != "end":
             _malformed(self._next)
         return Query(filter, group_by)
@@ -148,6 +149,8 @@ class _Parser:
                 )
         for clause, words in (("ORDER BY", ("ORDER", "BY")), ("LIMIT", ("LIMIT",))):
             if self._is(*words):
+                if clause == "ORDER BY":
+                    self._name()
                 _refuse(f"operation is not supported: '{clause}' clause")
         return group_by
 
@@ -184,8 +187,10 @@ class _Parser:
         if self._is("BETWEEN"):
             return self._between(name, negated)
         if self._is("STARTS_WITH"):
-            self._check_operator("STARTS_WITH", name, (Type.INDEXED_VALUE_TYPE_KEYWORD,))
-            return Compare(name, "not starts" if negated else "starts", self._value(name))
+            prefix = self._value(name)
+            if self._types[name] != Type.INDEXED_VALUE_TYPE_KEYWORD:
+                self._unsupported("STARTS_WITH", name)
+            return Compare(name, "not starts" if negated else "starts", prefix)
         if negated:
             _malformed(self._next)
         return self._operator(name)
@@ -193,9 +198,7 @@ class _Parser:
     def _operator(self, name: str) -> Filter:
         token = self._next
         if self._is("LIKE"):
-            _refuse(
-                f"operation is not supported: operator 'LIKE' not supported for {self._type_name(name)} type search attribute '{name}'"
-            )
+            self._unsupported("LIKE", name)
         if token.kind == "end" or token.text.upper() in ("AND", "OR", ")"):
             _refuse("invalid expression: incomplete expression")
         if token.text not in OPERATORS:
@@ -229,20 +232,19 @@ class _Parser:
         if name not in self._types and f"Temporal{name}" in self._types:
             name = f"Temporal{name}"
         if name not in self._types:
+            if self._next.kind == "name":
+                _malformed(self._next)
             _refuse(f"invalid search attribute: {token.text}")
         return name
 
     def _type_name(self, name: str) -> str:
         return Type.Name(self._types[name]).removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", "")  # type: ignore[arg-type]
 
-    def _check_operator(self, operator: str, name: str, allowed: tuple[int, ...]) -> None:
-        """Operators on texts are refused for other types; times are read first, as the official server does."""
-        if self._types[name] == Type.INDEXED_VALUE_TYPE_DATETIME:
-            self._value(name)
-        if self._types[name] not in allowed:
-            _refuse(
-                f"operation is not supported: operator '{operator}' not supported for {self._type_name(name)} type search attribute '{name}'"
-            )
+    def _unsupported(self, operator: str, name: str) -> NoReturn:
+        _refuse(
+            f"operation is not supported: operator '{operator}' not supported for {self._type_name(name)} "
+            f"type search attribute '{name}'"
+        )
 
     def _value(self, name: str) -> Value:
         token = self._take()
@@ -287,7 +289,11 @@ def _status(value: Value) -> Value | None:
         if value not in STATUS_NAMES:
             _refuse(f"invalid expression: invalid ExecutionStatus value '{value}'")
         return STATUS_NAMES[value]
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    if value not in STATUS_NAMES.values():
+        _refuse(f"invalid expression: invalid ExecutionStatus value {value}")
+    return value
 
 
 def _time(value: Value) -> Value | None:
