@@ -5,6 +5,8 @@ from __future__ import annotations
 from temporalio.api.enums.v1 import TimeoutType
 from temporalio.api.failure.v1 import Failure, ServerFailureInfo, TimeoutFailureInfo
 
+from server.core.limits import Limits
+
 RESULT_TOO_LARGE = "Complete result exceeds size limit."
 FAILURE_TOO_LARGE = "Failure exceeds size limit."
 CANCEL_DETAILS_TOO_LARGE = "Cancel details exceed size limit."
@@ -20,6 +22,15 @@ def server_failure(message: str, *, non_retryable: bool) -> Failure:
 def timeout_failure(message: str, kind: TimeoutType.ValueType) -> Failure:
     """A timeout of `kind`."""
     return Failure(message=message, source="Server", timeout_failure_info=TimeoutFailureInfo(timeout_type=kind))
+
+
+def too_large(failure: Failure, limits: Limits) -> Failure | None:
+    """What takes the place of a failure that is larger than a blob may be, with what fits of it as the cause; None for any other."""
+    if failure.ByteSize() <= limits.blob_size_bytes_max:
+        return None
+    out = server_failure(FAILURE_TOO_LARGE, non_retryable=True)
+    out.cause.CopyFrom(truncated(failure, limits.blob_size_bytes_warn))
+    return out
 
 
 def truncated(failure: Failure, bytes_max: int, depth: int = DEPTH_MAX) -> Failure:

@@ -243,18 +243,17 @@ def fail_activity(
     """The attempt failed: another one waits for its backoff, or the activity has failed. Raises NotFound, InvalidArgument."""
     activity = _named(step.state, ref)
     _check_held(activity, ref)
-    largest, reply = step.namespace.limits.blob_size_bytes_max, RespondActivityTaskFailedResponse()
+    limits, reply = step.namespace.limits, RespondActivityTaskFailedResponse()
     if request.HasField("last_heartbeat_details"):
-        if request.last_heartbeat_details.ByteSize() > largest:
+        if request.last_heartbeat_details.ByteSize() > limits.blob_size_bytes_max:
             reply.failures.append(failures.server_failure(failures.HEARTBEAT_TOO_LARGE, non_retryable=True))
         else:
             _beat(step, activity, request.last_heartbeat_details, request.identity)
     failure = request.failure if request.HasField("failure") else None
-    if failure is not None and failure.ByteSize() > largest:
-        cause = failures.truncated(failure, step.namespace.limits.blob_size_bytes_warn)
-        failure = failures.server_failure(failures.FAILURE_TOO_LARGE, non_retryable=True)
-        failure.cause.CopyFrom(cause)
-        reply.failures.append(failure)
+    instead = failures.too_large(request.failure, limits)
+    if instead is not None:
+        reply.failures.append(instead)
+        failure = instead
     _attempt_failed(step, activity, failure, request.identity, _stamp(request))
     return reply
 
