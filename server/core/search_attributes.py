@@ -176,8 +176,12 @@ def _shown(payload: Payload) -> str:
     try:
         return _as_go(_decoded(payload))
     except ValueError:
-        shown = text_format.MessageToString(payload, as_one_line=True).replace(": ", ":")
-        return f"value from <{shown}>"
+        metadata = [
+            f'metadata:{{key:"{key}"  value:"{payload.metadata[key].decode(errors="replace")}"}}'
+            for key in sorted(payload.metadata)
+        ]
+        data = text_format.MessageToString(Payload(data=payload.data), as_one_line=True).replace(": ", ":", 1)
+        return f"value from <{'  '.join((*metadata, data))}>"
 
 
 def _as_go(value: Any) -> str:
