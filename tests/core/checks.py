@@ -50,6 +50,8 @@ def check(run: Run) -> None:
     """The laws hold; what is stored loads to an equal state; the fold of the history is the state; what waits has its row, and the other way
     round; the run wakes when something is due."""
     laws.check(run.history, open=run.state.running)
+    for outcome in run.followed_by:
+        laws.check(outcome.events, open=True)
     loaded = run.rows.load(run.key)
     assert snapshot(loaded) == snapshot(run.state)
     waiting = {a.dispatch_id for a in run.state.activities.values()} | {run.state.core.task.dispatch_id}
