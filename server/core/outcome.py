@@ -9,8 +9,10 @@ from typing import NamedTuple, Protocol
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Priority
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.update.v1 import Outcome as UpdateOutcome
 
 from server.core.limits import Limits
+from server.core.rejected import Rejected
 from server.core.state import State
 from server.core.state_pb2 import Outgoing, Waiting
 
@@ -72,6 +74,14 @@ class Dispatch(NamedTuple):
     priority: Priority | None = None
 
 
+class Updated(NamedTuple):
+    """What has become of an update: accepted (no outcome), completed or rejected (with an outcome), or not to be served (an error)."""
+
+    id: str
+    outcome: UpdateOutcome | None = None
+    error: Rejected | None = None
+
+
 class Outcome(NamedTuple):
     """One run after one decision. Durable together: `events` (their encoding `data` is a History message; ids from `first`),
     state's changed rows, a waiting row for each of `dispatches`, a row for each of `sends` (row id, message), removal of the rows named by `lapsed` (row kind, id). Then, and only
@@ -85,6 +95,7 @@ class Outcome(NamedTuple):
     wake_at: int | None
     was_status: int  # the status before the step
     sends: Sequence[tuple[int, Outgoing]] = ()
+    updates: Sequence[Updated] = ()
 
     @property
     def first(self) -> int:

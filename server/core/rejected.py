@@ -134,6 +134,21 @@ class Aborted(Rejected):
     """The request lost a race; the client retries."""
 
 
+class MultiOperationAborted(Aborted):
+    """This operation was given up because another one of the same request failed."""
+
+    def __init__(self) -> None:
+        super().__init__("Operation was aborted.")
+
+
+class MultiOperationFailed(Rejected):
+    """Of several operations in one request at least one failed: `errors` has one entry each, None for what was done."""
+
+    def __init__(self, *errors: Rejected | None) -> None:
+        super().__init__("Update-with-Start could not be executed.")
+        self.errors = errors
+
+
 class Unavailable(Rejected):
     """Not now; the client retries."""
 

@@ -6,7 +6,7 @@ from server.core import bounds
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.state import RUNNING
 from server.core.step import Step
-from server.core.workflow import children, tasks
+from server.core.workflow import children, tasks, updates
 
 
 def settle(step: Step) -> None:
@@ -22,6 +22,8 @@ def settle(step: Step) -> None:
         _close(step)
     elif core.unseen and not core.HasField("task") and not core.first_task_at:
         tasks.schedule(step)
+    elif state.admitted and not core.HasField("task"):
+        tasks.schedule(step, speculative=True)
     if step.next is not None:
         settle(step.next)
 
@@ -32,6 +34,7 @@ def _close(step: Step) -> None:
     if step.was_status not in (0, RUNNING):
         return
     children.on_close(step)
+    updates.on_close(step)
     if core.HasField("task"):
         step.withdraw(WORKFLOW_TASK, core.task.queue, core.task.dispatch_id)
         core.ClearField("task")

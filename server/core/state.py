@@ -7,6 +7,7 @@ a state whose commit failed is thrown away and loaded again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,8 +17,9 @@ from temporalio.api.history.v1 import (
     HistoryEvent,
     WorkflowExecutionStartedEventAttributes,
 )
+from temporalio.api.update.v1 import Request as UpdateRequest
 
-from server.core.state_pb2 import Activity, Child, Core, External, Request, Timer
+from server.core.state_pb2 import Activity, Child, Core, External, Request, Timer, Update
 
 RUNNING = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 
@@ -78,7 +80,15 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 # Kinds of pending rows. Numbers are stored: never reuse one.
-ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT = 1, 2, 3, 4, 5, 6, 7, 8
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE = 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+
+@dataclass(slots=True)
+class Admitted:
+    """An update that no worker has answered yet. `sent`: the worker that holds the workflow task has it."""
+
+    request: UpdateRequest
+    sent: bool = False
 
 
 class Key(NamedTuple):
@@ -91,16 +101,19 @@ class Key(NamedTuple):
 
 class State:
     """One run. `started` is event 1 (its attributes are what the caller asked for: input, policies, parents); None before start.
-    `buffered` holds events that happened while a worker holds a workflow task: applied, but without an id yet."""
+    `buffered` holds events that happened while a worker holds a workflow task: applied, but without an id yet. `admitted` (in the order of
+    arrival) and `close_attempted` (the worker wanted to end the run but had not seen all news) are in memory only."""
 
     __slots__ = (
         "activities",
         "activity_ids",
+        "admitted",
         "buffered",
         "buffered_gone",
         "buffered_saved",
         "cancels_sent",
         "children",
+        "close_attempted",
         "core",
         "key",
         "requests",
@@ -108,6 +121,7 @@ class State:
         "started",
         "started_saved",
         "timers",
+        "updates",
     )
 
     def __init__(self, key: Key) -> None:
@@ -122,6 +136,9 @@ class State:
         self.children: Table[int, Child] = Table(CHILD)
         self.signals_sent: Table[int, External] = Table(SIGNAL_SENT)
         self.cancels_sent: Table[int, External] = Table(CANCEL_SENT)
+        self.updates: Table[str, Update] = Table(UPDATE)
+        self.admitted: dict[str, Admitted] = {}
+        self.close_attempted = False
         self.buffered: list[HistoryEvent] = []
         self.buffered_saved: list[int] = []  # row numbers of the stored prefix of `buffered`
         self.buffered_gone: list[int] = []  # row numbers of events that have their id now
@@ -133,7 +150,15 @@ class State:
     @property
     def tables(self) -> tuple[Table[Any, Any], ...]:
         """Every kind of pending record."""
-        return (self.activities, self.timers, self.requests, self.children, self.signals_sent, self.cancels_sent)
+        return (
+            self.activities,
+            self.timers,
+            self.requests,
+            self.children,
+            self.signals_sent,
+            self.cancels_sent,
+            self.updates,
+        )
 
     @property
     def asked(self) -> WorkflowExecutionStartedEventAttributes:
@@ -210,6 +235,10 @@ def _load_cancel_sent(state: State, id: str, data: bytes) -> None:
     state.cancels_sent[int(id)] = External.FromString(data)
 
 
+def _load_update(state: State, id: str, data: bytes) -> None:
+    state.updates[id] = Update.FromString(data)
+
+
 def _load_buffered(state: State, id: str, data: bytes) -> None:
     state.buffered.append(HistoryEvent.FromString(data))
     state.buffered_saved.append(int(id))
@@ -229,4 +258,5 @@ _LOAD = {
     CHILD: _load_child,
     SIGNAL_SENT: _load_signal_sent,
     CANCEL_SENT: _load_cancel_sent,
+    UPDATE: _load_update,
 }

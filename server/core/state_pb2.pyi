@@ -363,6 +363,14 @@ class Child(_message.Message):
     send_id: int
     def __init__(self, initiated_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., started: _Optional[bool] = ..., namespace: _Optional[str] = ..., namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., workflow_type: _Optional[str] = ..., parent_close_policy: _Optional[int] = ..., request_id: _Optional[str] = ..., send_id: _Optional[int] = ...) -> None: ...
 
+class Update(_message.Message):
+    __slots__ = ("accepted_event_id", "completed_event_id")
+    ACCEPTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    accepted_event_id: int
+    completed_event_id: int
+    def __init__(self, accepted_event_id: _Optional[int] = ..., completed_event_id: _Optional[int] = ...) -> None: ...
+
 class External(_message.Message):
     __slots__ = ("initiated_event_id", "send_id", "request_id")
     INITIATED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]

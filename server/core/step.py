@@ -15,12 +15,14 @@ from server.core.outcome import (
     Ids,
     Namespace,
     Outcome,
+    Updated,
     encode,
     row_kind,
     timestamp,
 )
 from server.core.state import State
-from server.core.state_pb2 import Outgoing
+from server.core.state_pb2 import Outgoing, WorkflowTask
+from server.core.workflow import tasks
 
 # The field of HistoryEvent that carries the attributes of a type.
 ATTRIBUTES: dict[int, str] = {
@@ -41,6 +43,7 @@ class Step:
         self.dispatches: list[Dispatch] = []
         self.lapsed: list[tuple[str, int]] = []
         self.sends: list[tuple[int, Outgoing]] = []
+        self.updates: list[Updated] = []
         self.late: list[HistoryEvent] = []  # what commands caused besides their own events: numbered by the next flush
         self.was_status = state.core.status
         self.next: Step | None = None  # the first step of the run that follows this one, committed with it
@@ -57,6 +60,8 @@ class Step:
         """Makes an event, gives it the next id (or buffers it while a worker holds a workflow task), and folds it into the state.
         `at` is its time (0: now); a `late` one gets its id after all others of this step; `fields` are further fields of HistoryEvent
         (user_metadata, links)."""
+        if event_type in tables.BUFFERED and self.state.core.task.kind == WorkflowTask.SPECULATIVE:
+            tasks.record(self)  # news: the task that history does not hold yet comes before it
         event = HistoryEvent(
             event_type=event_type,  # type: ignore[arg-type]
             event_time=timestamp(at or self.now),
@@ -165,4 +170,5 @@ class Step:
             tables.next_wake(state),
             self.was_status,
             self.sends,
+            self.updates,
         )

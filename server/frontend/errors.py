@@ -14,6 +14,7 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from temporalio.api.errordetails import v1 as details
+from temporalio.api.failure.v1 import MultiOperationExecutionAborted
 
 from drivers.base import Fault, Refused
 from server.core import rejected as r
@@ -37,6 +38,7 @@ CODES: dict[type[r.Rejected], Code] = {
     r.DeadlineExceeded: Code.DEADLINE_EXCEEDED,
     r.Unimplemented: Code.UNIMPLEMENTED,
     r.Internal: Code.INTERNAL,
+    r.MultiOperationFailed: Code.ABORTED,
 }
 
 # Typed Any: each function gets the kind that it stands beside.
@@ -55,7 +57,19 @@ FAILURES: dict[type[r.Rejected], Callable[[Any], Message]] = {
     r.QueryFailed: lambda e: details.QueryFailedFailure(failure=e.failure),
     r.ResourceExhausted: lambda e: details.ResourceExhaustedFailure(cause=e.cause, scope=e.scope),
     r.PermissionDenied: lambda _: details.PermissionDeniedFailure(),
+    r.MultiOperationAborted: lambda _: MultiOperationExecutionAborted(),
 }
+
+
+def _operations(error: r.MultiOperationFailed) -> details.MultiOperationExecutionFailure:
+    failure = details.MultiOperationExecutionFailure()
+    for each in error.errors:
+        status = Status() if each is None else status_of(each)
+        failure.statuses.add(code=status.code, message=status.message, details=status.details)
+    return failure
+
+
+FAILURES[r.MultiOperationFailed] = _operations
 
 
 def answered(error: Exception) -> r.Rejected:
@@ -71,7 +85,10 @@ def answered(error: Exception) -> r.Rejected:
 
 
 def code_of(error: r.Rejected) -> Code:
-    """The status of the nearest kind in CODES."""
+    """The status of the nearest kind in CODES; of several operations, that of the first that failed by itself."""
+    if isinstance(error, r.MultiOperationFailed):
+        failed = (e for e in error.errors if e is not None and not isinstance(e, r.MultiOperationAborted))
+        return next(map(code_of, failed), Code.ABORTED)
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 

@@ -204,7 +204,7 @@ def _shown(entry: Entry) -> DescribeNamespaceResponse:
     response, limits = DescribeNamespaceResponse(), entry.namespace.limits
     response.CopyFrom(entry.described)
     info = response.namespace_info
-    info.capabilities.SetInParent()
+    info.capabilities.sync_update = info.capabilities.async_update = True
     info.limits.blob_size_limit_error = limits.blob_size_bytes_max
     info.limits.memo_size_limit_error = limits.memo_size_bytes_max
     return response

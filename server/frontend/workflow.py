@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import Namespace
-from server.frontend import checks, oversize
+from server.frontend import checks, checks_update, oversize
 from server.frontend.rpc import Context, Rpc, Table
 from server.history.service import Engine
 
@@ -42,6 +42,9 @@ def table(engine: Engine) -> Table:
         "DescribeWorkflowExecution": Rpc(engine.describe_workflow_execution, checks.of_execution),
         "GetWorkflowExecutionHistory": Rpc(history, checks.of_execution, contextual=True),
         "GetWorkflowExecutionHistoryReverse": Rpc(engine.get_workflow_execution_history_reverse, checks.of_execution),
+        "UpdateWorkflowExecution": Rpc(engine.update_workflow_execution, checks_update.update),
+        "PollWorkflowExecutionUpdate": Rpc(engine.poll_workflow_execution_update, checks_update.poll),
+        "ExecuteMultiOperation": Rpc(engine.execute_multi_operation, checks_update.multi_operation),
         "QueryWorkflow": Rpc(query, checks.query, contextual=True),
         "ResetStickyTaskQueue": Rpc(engine.reset_sticky_task_queue, checks.of_execution),
         "RespondWorkflowTaskCompleted": Rpc(engine.respond_workflow_task_completed, _completed),

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from temporalio.api.query.v1 import WorkflowQuery, WorkflowQueryResult
+from temporalio.api.update.v1 import Outcome
 
+from server.core.outcome import Updated
+from server.core.rejected import Rejected, Unavailable, WorkflowNotReady
 from server.core.state import Key, State
 from server.history.committer import Commit
 
@@ -20,6 +23,8 @@ RECENT_BYTES_MAX = 64 * 1024  # of encoded history kept with a run
 RUNS_OF_WORKFLOW_MAX = 4
 RUN_BYTES = 8192  # about what a run costs beside its messages: measured with 15,000 in memory
 ROW_BYTES = 768  # about what a pending record costs
+LOST_UPDATE = "workflow update was aborted"
+FAILED_UPDATE = "Unable to perform workflow execution update due to unexpected workflow task failure."
 
 
 class Chunk(NamedTuple):
@@ -45,9 +50,40 @@ class Buffered:
             self.future.set_result(result)
 
 
+class Progress:
+    """How far an update has come that somebody waits for. `event_id`: the event that has its outcome."""
+
+    __slots__ = ("_changed", "accepted", "error", "event_id", "followers", "outcome")
+
+    def __init__(self) -> None:
+        self.followers = 0
+        self.accepted = False
+        self.event_id = 0
+        self.outcome: Outcome | None = None
+        self.error: Rejected | None = None
+        self._changed = asyncio.Event()
+
+    def reached(self, *, accepted: bool) -> bool:
+        """There is a result; or with `accepted`, a worker has accepted it."""
+        done = self.outcome is not None or self.error is not None or self.event_id != 0
+        return done or (accepted and self.accepted)
+
+    async def changed(self) -> None:
+        """Returns when there is news."""
+        await self._changed.wait()
+
+    def note(self, news: Updated) -> None:
+        """Durable news."""
+        self.outcome, self.error = news.outcome, news.error
+        self.accepted = self.accepted or news.error is None
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
 class Run:
     """A run in memory. `state` has every decision applied, committed or under way; None when it must be loaded (again). `recent` is the
-    encoded end of its history, without a gap up to the newest event. Watchers and queries outlive a reload."""
+    encoded end of its history, without a gap up to the newest event. Watchers and queries outlive a reload; updates that no worker has
+    accepted do not."""
 
     __slots__ = (
         "key",
@@ -55,6 +91,7 @@ class Run:
         "recent",
         "recent_bytes",
         "state",
+        "updates",
         "wake_at",
         "watchers",
     )
@@ -67,11 +104,12 @@ class Run:
         self.recent_bytes = 0
         self.watchers: list[asyncio.Future[None]] = []
         self.queries: dict[str, Buffered] = {}
+        self.updates: dict[str, Progress] = {}  # those that somebody waits for
 
     @property
     def busy(self) -> bool:
         """Somebody waits for this run."""
-        return bool(self.watchers or self.queries)
+        return bool(self.watchers or self.queries or self.updates or (self.state is not None and self.state.admitted))
 
     def spoil(self) -> None:
         """The state is not what is stored: it must be loaded before it is used. Who waits for news looks again."""
@@ -79,6 +117,22 @@ class Run:
         self.recent.clear()
         self.recent_bytes = 0
         self.told()
+        for id in list(self.updates):
+            self.updated(Updated(id, error=Unavailable(LOST_UPDATE)))
+
+    def updated(self, news: Updated) -> None:
+        """Tells whoever waits for the update."""
+        progress = self.updates.get(news.id)
+        if progress is not None:
+            progress.note(news)
+            if progress.reached(accepted=False):
+                del self.updates[news.id]
+
+    def task_broken(self) -> None:
+        """What the worker has answered to a workflow task cannot be carried out: the updates that it saw are not tried again."""
+        for id, admitted in self.state.admitted.items() if self.state is not None else ():
+            if admitted.sent:
+                self.updated(Updated(id, error=WorkflowNotReady(FAILED_UPDATE)))
 
     def remember(self, chunk: Chunk) -> None:
         """Keeps the newest events at hand."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from server.history.updates import Updates
 from server.history.workers import Workers
 from server.history.workflows import Workflows
 
 
-class Engine(Workflows, Workers):
+class Engine(Workflows, Updates, Workers):
     """`start` it in the event loop, `close` it when nothing asks any more. Implements server.faces.History."""

@@ -137,6 +137,7 @@ class Shard:
                 await self.loader.undisturbed(workflow)
                 raise
             except Discard as discard:
+                run.task_broken()
                 run.spoil()
                 run_id, decide, after = run.key.run_id, discard.instead, None  # type: ignore[assignment]
                 continue
@@ -414,7 +415,8 @@ def _changed(step: Step) -> bool:
     state = step.state
     tables_touched = state.activities.touched or state.timers.touched or state.requests.touched
     unsaved = len(state.buffered) > len(state.buffered_saved)
-    return bool(step.events or step.dispatches or step.lapsed or tables_touched or unsaved)
+    updates_wait = bool(state.admitted) and not state.core.HasField("task")
+    return bool(step.events or step.dispatches or step.lapsed or tables_touched or unsaved or updates_wait)
 
 
 def _due(step: Step) -> None:

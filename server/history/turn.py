@@ -5,7 +5,7 @@ into the workflow's commit, and after the commit releases tasks, wake-ups and ne
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from temporalio.api.enums.v1 import EventType
@@ -22,7 +22,7 @@ from drivers.base import (
     Visible,
 )
 from drivers.base import Task as Row
-from server.core.outcome import Dispatch, Outcome, row_kind, waiting
+from server.core.outcome import Dispatch, Outcome, Updated, row_kind, waiting
 from server.core.rejected import Rejected
 from server.core.settle import settle
 from server.core.state import State
@@ -52,6 +52,7 @@ class News(NamedTuple):
     events: bool
     wake_at: int | None
     idle: bool
+    updates: Sequence[Updated]
 
 
 class Turn:
@@ -171,7 +172,7 @@ class Turn:
         if outcome.was_status != state.core.status or any(e.event_type in SHOWN for e in outcome.events):
             batch.visible.append(Visible(key, **describe.visible(state)))
         idle = not state.running or not state.core.HasField("task")
-        self._news.append(News(run, bool(outcome.events), outcome.wake_at, idle))
+        self._news.append(News(run, bool(outcome.events), outcome.wake_at, idle, outcome.updates))
 
     # After the commit --------------------------------------------------------------------------------------------------------------
 
@@ -189,6 +190,8 @@ class Turn:
                 news.run.told()
             if news.idle:
                 news.run.unblock()
+            for update in news.updates:
+                news.run.updated(update)
         for poller, task, started in self._taken:
             self._deliver(poller, task, started)
         for task in self._offers:

@@ -44,6 +44,7 @@ SERVED = {
     "DescribeNamespace",
     "DescribeTaskQueue",
     "DescribeWorkflowExecution",
+    "ExecuteMultiOperation",
     "GetClusterInfo",
     "GetSearchAttributes",
     "GetSystemInfo",
@@ -58,6 +59,7 @@ SERVED = {
     "ListTaskQueuePartitions",
     "ListWorkflowExecutions",
     "PollActivityTaskQueue",
+    "PollWorkflowExecutionUpdate",
     "PollWorkflowTaskQueue",
     "QueryWorkflow",
     "RecordActivityTaskHeartbeat",
@@ -82,6 +84,8 @@ SERVED = {
     "StartWorkflowExecution",
     "TerminateWorkflowExecution",
     "UpdateNamespace",
+    "UpdateTaskQueueConfig",
+    "UpdateWorkflowExecution",
 }
 
 

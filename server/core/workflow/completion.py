@@ -29,9 +29,9 @@ from server.core.rejected import (
     Rejected,
 )
 from server.core.state import State
-from server.core.state_pb2 import Core, Sticky, TaskToken, WorkflowTask
+from server.core.state_pb2 import Core, Sticky, TaskToken
 from server.core.step import Step
-from server.core.workflow import close, tasks
+from server.core.workflow import close, tasks, updates
 
 E = EventType
 
@@ -48,7 +48,11 @@ def complete_workflow_task(
         core.ClearField("sticky")
         return NotFound("workflow task heartbeat timeout")
     since = core.task.original_scheduled_time
-    completed = _emit_completed(step, request)
+    step.state.close_attempted = False
+    traceless = updates.leaves_no_trace(step, request)
+    if traceless:
+        core.ClearField("task")
+    completed_event_id = 0 if traceless else _emit_completed(step, request).event_id
     sticky = request.sticky_attributes
     core.ClearField("sticky")
     if sticky.worker_task_queue.name:
@@ -58,11 +62,24 @@ def complete_workflow_task(
     if request.force_create_new_workflow_task:
         core.unseen = True
     try:
-        for command in request.commands:
-            _run(step, command, completed.event_id)
+        _carry_out(step, request, completed_event_id)
     except BadCommand as bad:
         raise Discard(_failing(bad, token, request)) from bad
-    return RespondWorkflowTaskCompletedResponse()
+    return RespondWorkflowTaskCompletedResponse(reset_history_event_id=core.last_started_event_id if traceless else 0)
+
+
+def _carry_out(step: Step, request: RespondWorkflowTaskCompletedRequest, completed_event_id: int) -> None:
+    """Commands in their order, each message where a command names it, other messages at the end. Raises BadCommand."""
+    messages = {message.id: message for message in request.messages}
+    for command in request.commands:
+        if command.command_type == CommandType.COMMAND_TYPE_PROTOCOL_MESSAGE:
+            updates.receive(step, updates.named(command, messages))
+        else:
+            _run(step, command, completed_event_id)
+    for message in messages.values():
+        updates.receive(step, message)
+    if not request.force_create_new_workflow_task:
+        updates.reject_unanswered(step)
 
 
 def _run(step: Step, command: Command, completed_event_id: int) -> None:
@@ -118,8 +135,9 @@ def _beats_too_long(step: Step, request: RespondWorkflowTaskCompletedRequest) ->
 
 def _emit_completed(step: Step, request: RespondWorkflowTaskCompletedRequest) -> HistoryEvent:
     core = step.state.core
-    if core.task.kind == WorkflowTask.TRANSIENT:
-        _write_transient(step, request.identity)
+    if core.task.kind in tasks.VIRTUAL:
+        core.task.identity = request.identity
+        tasks.record(step)
     attributes: dict[str, Any] = {
         "scheduled_event_id": core.task.scheduled_event_id,
         "started_event_id": core.task.started_event_id,
@@ -134,20 +152,6 @@ def _emit_completed(step: Step, request: RespondWorkflowTaskCompletedRequest) ->
         if request.HasField(field):  # type: ignore[arg-type]
             attributes[name] = getattr(request, field)
     return step.emit(E.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, attributes)
-
-
-def _write_transient(step: Step, identity: str) -> None:
-    """A repeated attempt that succeeds gets its scheduled and started events into history after all."""
-    task = WorkflowTask()
-    task.CopyFrom(step.state.core.task)
-    scheduled = tasks.scheduled_attributes(step.state, task.timeout, task.attempt)
-    event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, scheduled, at=task.scheduled_time)
-    task.scheduled_event_id, task.identity = event.event_id, identity
-    step.emit(
-        E.EVENT_TYPE_WORKFLOW_TASK_STARTED,
-        tasks.started_attributes(task),
-        at=task.started_time,
-    )
 
 
 def _failing(
@@ -174,6 +178,7 @@ def _fail_for(step: Step, bad: BadCommand, request: RespondWorkflowTaskCompleted
         identity=request.identity,
         binary_checksum=request.binary_checksum,
     )
+    step.state.close_attempted = bad.cause == Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
     if bad.terminates:
         step.flush()
         close.terminate(step, message, identity="history-service")

@@ -74,25 +74,28 @@ def start_workflow_execution(
         first_execution_run_id=new.state.key.run_id,
         started=True,
         status=RUNNING,
-        link=_event_link(new),
+        link=event_link(new),
     )
 
 
 def begin_requested(new: Step, request: AnyStart, **more: Any) -> None:
     """Emits the started event for what a caller asked; `more` are further attributes (parent, root)."""
+    backoff = _first_backoff(new, request)
     attributes: dict[str, Any] = {
         "workflow_type": request.workflow_type,
         "task_queue": {"name": request.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
         "identity": request.identity,
         "cron_schedule": request.cron_schedule,
         "attempt": 1,
-        "first_workflow_task_backoff": duration(_first_backoff(new, request)),
+        "first_workflow_task_backoff": duration(backoff),
         **_timeouts(new, request),
         **_given(new, request),
         **more,
     }
     if request.cron_schedule:
         attributes["initiator"] = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
+    if isinstance(request, StartWorkflowExecutionRequest):
+        attributes["eager_execution_accepted"] = request.request_eager_execution and not backoff
     fields: dict[str, Any] = {"links": request.links}
     if request.HasField("user_metadata"):
         fields["user_metadata"] = request.user_metadata
@@ -217,7 +220,7 @@ def _existing(current: Step, request_id: str, event_type: int) -> StartWorkflowE
         first_execution_run_id=current.state.core.first_run_id,
         started=started,
         status=current.state.core.status,  # type: ignore[arg-type]
-        link=_event_link(current) if started else signals.request_link(current, request_id, OPTIONS_UPDATED),
+        link=event_link(current) if started else signals.request_link(current, request_id, OPTIONS_UPDATED),
     )
 
 
@@ -235,11 +238,11 @@ def _use_existing(current: Step, request: StartWorkflowExecutionRequest) -> Star
         run_id=current.state.key.run_id,
         first_execution_run_id=current.state.core.first_run_id,
         status=RUNNING,
-        link=signals.request_link(current, request_id, OPTIONS_UPDATED) if request_id else _event_link(current),
+        link=signals.request_link(current, request_id, OPTIONS_UPDATED) if request_id else event_link(current),
     )
 
 
-def _event_link(step: Step) -> Link:
+def event_link(step: Step) -> Link:
     """Names the started event."""
     key = step.state.key
     reference = Link.WorkflowEvent.EventReference(event_id=1, event_type=E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)

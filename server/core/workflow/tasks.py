@@ -1,7 +1,8 @@
 """Workflow tasks: scheduled when news waits, started by a poll, failed or timed out; completion.py has what the worker answers.
 
 A first attempt is in history. A repeated one (transient) is not, until it completes: its scheduled and started events have the next two ids
-only as the worker sees them. News that comes while it waits for a worker makes it a first attempt again.
+only as the worker sees them. News that comes while it waits for a worker makes it a first attempt again. One that is for updates alone
+(speculative) is not in history either, until the worker accepts one or news comes: when all are rejected, nothing of it remains.
 Source: service/history/workflow/workflow_task_state_machine.go.
 """
 
@@ -33,7 +34,7 @@ from server.core.outcome import WORKFLOW_TASK, Poll, timestamp
 from server.core.rejected import NotFound
 from server.core.state import State
 from server.core.state_pb2 import TaskToken, WorkflowTask
-from server.core.workflow import builds
+from server.core.workflow import builds, updates
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -44,17 +45,19 @@ NOT_FOUND = "Workflow task not found."
 INLINE_REQUEST_ID = "request-from-RespondWorkflowTaskCompleted"
 PATIENT_ATTEMPTS = 3  # later ones get more time, doubling: workflow_task_state_machine.go getStartToCloseTimeout
 PATIENCE_FIRST = 5 * SECOND
+SPECULATIVE_PATIENCE = 5 * SECOND  # then it becomes a normal one: tasks.SpeculativeWorkflowTaskScheduleToStartTimeout
+VIRTUAL = (WorkflowTask.TRANSIENT, WorkflowTask.SPECULATIVE)  # history does not hold their events
 
 
 # Scheduling ------------------------------------------------------------------------------------------------------------------------
 
 
-def schedule(step: Step) -> None:
-    """Makes the run's one workflow task and offers it. Only settle calls this."""
+def schedule(step: Step, *, speculative: bool = False) -> None:
+    """Makes the run's one workflow task and offers it. Only settle calls this. A `speculative` one is for updates alone."""
     core = step.state.core
     attempt = max(core.task_attempt, 1)
     timeout = core.workflow_task_timeout + patience(attempt, step.namespace.limits.workflow_task_retry_max_interval)
-    if attempt == 1:
+    if attempt == 1 and not speculative:
         step.emit(
             E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
             scheduled_attributes(step.state, timeout, attempt),
@@ -62,12 +65,14 @@ def schedule(step: Step) -> None:
     else:
         core.task.CopyFrom(
             WorkflowTask(
-                kind=WorkflowTask.TRANSIENT,
+                kind=WorkflowTask.SPECULATIVE if attempt == 1 else WorkflowTask.TRANSIENT,
                 scheduled_event_id=core.next_event_id,
                 attempt=attempt,
                 scheduled_time=step.now,
                 timeout=timeout,
                 queue=queue_of(step.state),
+                sticky=core.HasField("sticky"),
+                schedule_to_start_timeout=SPECULATIVE_PATIENCE if attempt == 1 else 0,
             )
         )
     task = core.task
@@ -132,7 +137,9 @@ def start_workflow_task(step: Step, scheduled_event_id: int, attempt: int, poll:
     core, task = step.state.core, _pending(step.state, scheduled_event_id, attempt)
     if task.started_time:
         if task.request_id == poll.request_id != INLINE_REQUEST_ID:
-            return started_response(step.state)
+            response = started_response(step.state)
+            updates.send(step.state, response)
+            return response
         raise NotFound(NOT_FOUND)
     step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
     task.dispatch_id = 0
@@ -149,14 +156,16 @@ def start_workflow_task(step: Step, scheduled_event_id: int, attempt: int, poll:
     if poll.build_id:
         started["worker_version"] = WorkerVersionStamp(build_id=poll.build_id, use_versioning=poll.use_versioning)
         core.task.worker_version.CopyFrom(started["worker_version"])
-    if core.task.kind == WorkflowTask.TRANSIENT:
+    if core.task.kind in VIRTUAL:
         task.request_id, task.identity, task.started_time = poll.request_id, poll.identity, step.now
         task.started_event_id = task.scheduled_event_id + 1
-        core.unseen = False
+        core.unseen = core.unseen and task.kind == WorkflowTask.SPECULATIVE
     else:
         step.emit(E.EVENT_TYPE_WORKFLOW_TASK_STARTED, started)
     core.task.worker_instance_key = poll.worker_instance_key
-    return started_response(step.state)
+    response = started_response(step.state)
+    updates.send(step.state, response, again=poll.request_id != INLINE_REQUEST_ID)
+    return response
 
 
 def _pending(state: State, scheduled_event_id: int, attempt: int) -> WorkflowTask:
@@ -180,6 +189,22 @@ def _renew(step: Step) -> None:
     core.task.original_scheduled_time = since
 
 
+def record(step: Step) -> None:
+    """Writes the events of a task that history does not hold: from now on it is a normal one, for whoever has or will have it."""
+    core, task = step.state.core, WorkflowTask()
+    task.CopyFrom(core.task)
+    task.kind = WorkflowTask.NORMAL
+    scheduled = scheduled_attributes(step.state, task.timeout, task.attempt)
+    event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, scheduled, at=task.scheduled_time)
+    task.scheduled_event_id = event.event_id
+    if task.started_time:
+        event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_STARTED, started_attributes(task), at=task.started_time)
+        task.started_event_id = event.event_id
+    elif not task.sticky:
+        task.schedule_to_start_timeout = 0
+    core.task.CopyFrom(task)
+
+
 def _note_history_size(step: Step) -> None:
     """What the started event says of the history so far, and whether the workflow had better continue as new."""
     core, limits = step.state.core, step.namespace.limits
@@ -189,6 +214,8 @@ def _note_history_size(step: Step) -> None:
         core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE)
     if core.next_event_id >= limits.history_count_suggest:
         core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS)
+    if updates.are_many(step.state, limits):
+        core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_UPDATES)
     core.task.suggest_continue_as_new = bool(core.task.suggest_continue_as_new_reasons)
 
 
@@ -243,7 +270,7 @@ def first_event_to_show(state: State) -> int:
 def virtual_events(state: State) -> list[HistoryEvent]:
     """The scheduled (and started) events of a repeated attempt, which history does not hold; empty otherwise."""
     task = state.core.task
-    if not state.core.HasField("task") or task.kind != WorkflowTask.TRANSIENT:
+    if not state.core.HasField("task") or task.kind not in VIRTUAL:
         return []
     scheduled = HistoryEvent(
         event_id=task.scheduled_event_id,
@@ -275,6 +302,8 @@ def failed(step: Step, cause: int, **fields: Any) -> None:
         _drop(step.state)
         core.unseen = True
         return
+    if core.task.kind == WorkflowTask.SPECULATIVE:
+        record(step)
     attributes = {
         "scheduled_event_id": core.task.scheduled_event_id,
         "started_event_id": core.task.started_event_id,
@@ -315,7 +344,7 @@ def due(state: State) -> Iterable[Deadline]:
     if core.HasField("task"):
         if task.started_time:
             yield Deadline(task.started_time + task.timeout, "task", _start_to_close)
-        elif task.sticky and task.schedule_to_start_timeout:
+        elif task.schedule_to_start_timeout:
             yield Deadline(
                 task.scheduled_time + task.schedule_to_start_timeout,
                 "task",
@@ -334,6 +363,9 @@ def _schedule_to_start(step: Step, _key: str) -> None:
     task = step.state.core.task
     if step.state.core.HasField("task") and not task.started_time:
         step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
+        if task.kind == WorkflowTask.SPECULATIVE and not step.state.admitted:
+            step.state.core.ClearField("task")  # the updates that it was for are gone: nobody waits for it
+            return
         timed_out(step, TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START)
 
 
@@ -348,6 +380,8 @@ def timed_out(step: Step, kind: TimeoutType.ValueType) -> None:
         _drop(step.state)
         core.unseen = True
         return
+    if core.task.kind == WorkflowTask.SPECULATIVE:
+        record(step)
     attributes = {
         "scheduled_event_id": core.task.scheduled_event_id,
         "started_event_id": core.task.started_event_id,
@@ -400,13 +434,16 @@ def apply_workflow_task_failed(state: State, _event: HistoryEvent) -> None:
     _drop(state)
 
 
-def apply_workflow_task_timed_out(state: State, _event: HistoryEvent) -> None:
-    _drop(state)
+def apply_workflow_task_timed_out(state: State, event: HistoryEvent) -> None:
+    unstarted = (
+        event.workflow_task_timed_out_event_attributes.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START
+    )
+    _drop(state, repeats=not unstarted)
 
 
-def _drop(state: State) -> None:
+def _drop(state: State, *, repeats: bool = True) -> None:
     """The task is gone without result. One from a sticky queue is tried on the normal one before it counts as a repetition."""
     core = state.core
-    core.task_attempt = 1 if core.HasField("sticky") else max(core.task_attempt, 1) + 1
+    core.task_attempt = 1 if core.HasField("sticky") or not repeats else max(core.task_attempt, 1) + 1
     core.ClearField("sticky")
     core.ClearField("task")
