@@ -32,6 +32,7 @@ from server.environment import System
 from server.frontend.activity import Activities
 from server.frontend.namespace import NamespaceRpcs
 from server.frontend.operator import NamespaceDeletion, SearchAttributeRpcs, allot
+from server.frontend.queue_config import QueueConfigs
 from server.frontend.rpc import Service, Table
 from server.frontend.system import System as SystemRpcs
 from server.frontend.task_queue import TaskQueues
@@ -105,6 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         matching = Matching(environment)
         engine = Engine(cluster.history_shard_count, store, environment, matching, namespaces)
         matching.history = engine
+        configs = QueueConfigs(store, environment, matching)
+        await configs.load()
         await engine.start()
         stack.push_async_callback(engine.close)
         figures = telemetry.Telemetry()
@@ -116,7 +119,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             {
                 **workflow_table(engine),
                 **Activities(engine).table(),
-                **TaskQueues(matching, address).table(),
+                **TaskQueues(matching, configs, address).table(),
                 **Lists(_visibility(store), environment).table(),
                 **NamespaceRpcs(namespaces, config).table(),
                 **system.table(),

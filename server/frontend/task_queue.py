@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from temporalio.api.enums.v1 import DescribeTaskQueueMode, TaskQueueKind, TaskQueueType
+from temporalio.api.enums.v1 import DescribeTaskQueueMode, TaskQueueKind
 from temporalio.api.taskqueue.v1 import (
     TaskQueuePartitionMetadata,
     TaskQueueStatus,
@@ -24,7 +24,8 @@ from temporalio.api.workflowservice.v1 import (
 
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK, Namespace, Poll
 from server.core.rejected import FailedPrecondition, InvalidArgument
-from server.frontend import checks
+from server.frontend import checks, queue_config
+from server.frontend.queue_config import KINDS, QueueConfigs
 from server.frontend.rpc import Context, Rpc, Table
 from server.matching.service import Matching
 
@@ -33,17 +34,14 @@ POLL_SECONDS_MAX = 60.0  # dynamic configuration matching.longPollExpirationInte
 POLL_SECONDS_SPARE = 1.0  # an empty answer leaves that long before the worker gives up
 ENHANCED = DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED
 STICKY = TaskQueueKind.TASK_QUEUE_KIND_STICKY
-KINDS = {
-    TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW_TASK,
-    TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY_TASK,
-}
 
 
 class TaskQueues:
     """Each method is named for its RPC, and raises Rejected."""
 
-    def __init__(self, matching: Matching, address: str) -> None:
+    def __init__(self, matching: Matching, configs: QueueConfigs, address: str) -> None:
         self._matching = matching
+        self._configs = configs
         self._address = address
 
     def table(self) -> Table:
@@ -54,6 +52,7 @@ class TaskQueues:
             "ShutdownWorker": Rpc(self.shutdown_worker),
             "DescribeTaskQueue": Rpc(self.describe, _describe),
             "ListTaskQueuePartitions": Rpc(self.partitions, _queue),
+            "UpdateTaskQueueConfig": Rpc(self._configs.update, queue_config.check),
         }
 
     async def poll_workflow(
@@ -88,6 +87,8 @@ class TaskQueues:
         kind = KINDS.get(request.task_queue_type, WORKFLOW_TASK)
         name = request.task_queue.name
         response = DescribeTaskQueueResponse(pollers=self._matching.pollers(namespace.id, kind, name))
+        if request.report_config:
+            response.config.CopyFrom(self._configs.get(namespace.id, kind, name))
         if request.report_stats:
             whole, by_priority = self._matching.stats(namespace.id, kind, name)
             response.stats.CopyFrom(whole)

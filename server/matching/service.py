@@ -26,6 +26,7 @@ class Matching:
     def __init__(self, environment: Environment, history: History | None = None) -> None:
         self._environment = environment
         self._partitions: dict[Queue, Partition] = {}
+        self._limits: dict[Queue, float] = {}
         self._sweep: Handle | None = None
         self.history = history  # set before the first call: history and matching need each other
 
@@ -80,8 +81,14 @@ class Matching:
                     partition.dismiss(worker_instance_key)
 
     def limit(self, namespace_id: str, kind: int, queue: str, rate: float | None) -> None:
-        """Sets how many tasks a second the queue hands out (None: as its workers say)."""
-        self._partition(namespace_id, kind, queue).limit(rate)
+        """Sets how many tasks a second the queue hands out (None: as its workers say), now and whenever it is used again."""
+        name = (namespace_id, kind, queue)
+        if rate is None:
+            self._limits.pop(name, None)
+        else:
+            self._limits[name] = rate
+        if name in self._partitions:
+            self._partitions[name].limit(rate)
 
     def pollers(self, namespace_id: str, kind: int, queue: str) -> list[PollerInfo]:
         """Who has polled the queue in the last five minutes."""
@@ -133,6 +140,8 @@ class Matching:
             partition = Partition(self._environment, self.history, namespace_id, kind, queue)
             partition.counts = Counts(self._environment.now())
             self._partitions[name] = partition
+            if name in self._limits:
+                partition.limit(self._limits[name])
             self._plan_sweep()
         return partition
 

@@ -28,6 +28,7 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskCompletedRequest,
     ShutdownWorkerRequest,
     TerminateWorkflowExecutionRequest,
+    UpdateTaskQueueConfigRequest,
 )
 
 from tests.server.frontend_kit import Peer, payloads, peer
@@ -203,3 +204,40 @@ async def test_the_lists_of_old(served: Peer) -> None:
     assert [(each.execution.workflow_id, each.status) for each in closed.executions] == [("a", 5)]
     none = ListClosedWorkflowExecutionsRequest(namespace="default", execution_filter={"workflow_id": "b"})
     assert not (await served.workflow.ListClosedWorkflowExecutions(none)).executions
+
+
+async def test_a_rate_set_by_hand_holds_after_a_restart(tmp_path: Path) -> None:
+    request = UpdateTaskQueueConfigRequest(
+        namespace="default",
+        identity="me",
+        task_queue="queue",
+        task_queue_type=2,  # type: ignore[arg-type]
+    )
+    request.update_queue_rate_limit.rate_limit.requests_per_second = 0
+    request.update_queue_rate_limit.reason = "pause"
+    async with peer(tmp_path) as served:
+        config = (await served.workflow.UpdateTaskQueueConfig(request)).config
+        assert config.queue_rate_limit.metadata.reason == "pause"
+    describe = DescribeTaskQueueRequest(
+        namespace="default",
+        task_queue={"name": "queue"},
+        task_queue_type=2,
+        report_config=True,  # type: ignore[arg-type]
+    )
+    async with peer(tmp_path) as served:
+        assert (await served.workflow.DescribeTaskQueue(describe)).config == config
+        stopped = asyncio.ensure_future(activity(served))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(stopped), 0.5)
+        request.update_queue_rate_limit.ClearField("rate_limit")
+        await served.workflow.UpdateTaskQueueConfig(request)
+        assert (await stopped).activity_id == "a"
+
+
+async def test_the_rate_of_a_workflow_queue_cannot_be_set(served: Peer) -> None:
+    request = UpdateTaskQueueConfigRequest(namespace="default", task_queue="queue", task_queue_type=1)  # type: ignore[arg-type]
+    request.update_queue_rate_limit.rate_limit.requests_per_second = 5
+    assert await served.refused("UpdateTaskQueueConfig", request) == (
+        "INVALID_ARGUMENT",
+        "Setting rate limit on workflow task queues is not allowed.",
+    )
