@@ -41,7 +41,14 @@ def generate(target: Path) -> None:
         known = Path(folder) / "api.pb"
         known.write_bytes(descriptors())
         code = protoc.main(
-            ["protoc", f"--descriptor_set_in={known}", f"--proto_path={CORE}", f"--python_out={target}", f"--pyi_out={target}", "state.proto"]
+            [
+                "protoc",
+                f"--descriptor_set_in={known}",
+                f"--proto_path={CORE}",
+                f"--python_out={target}",
+                f"--pyi_out={target}",
+                "state.proto",
+            ]
         )
         if code:
             msg = "protoc refused state.proto"
