@@ -100,7 +100,7 @@ def served() -> set[str]:
     return {
         *workflow_table(any),
         *Activities(any).table(),
-        *TaskQueues(any, "").table(),
+        *TaskQueues(any, any, "").table(),
         *Lists(any, any).table(),
         *NamespaceRpcs(any, any).table(),
         *system.table(),
