@@ -131,12 +131,14 @@ class OneRun(RuleBasedStateMachine):
         if kind == "timer":
             self.names += 1
             return timer(f"timer-{self.names if n else 0}", n)
-        if kind == "cancel-activity":
-            pending = [*self.run.state.activities, 5]
-            return command("request_cancel_activity_task", scheduled_event_id=pending[n % len(pending)])
-        if kind == "cancel-timer":
-            known = [*self.run.state.timers, *fired_unseen(self.run.state), "none"]
-            return command("cancel_timer", timer_id=known[n % len(known)])
+        pending: list[Any] = list(self.run.state.activities)
+        if kind == "cancel-activity" and (pending or n == 7):
+            return command(
+                "request_cancel_activity_task", scheduled_event_id=pending[n % len(pending)] if pending else 5
+            )
+        known = [*self.run.state.timers, *fired_unseen(self.run.state)]
+        if kind == "cancel-timer" and (known or n == 7):
+            return command("cancel_timer", timer_id=known[n % len(known)] if known else "none")
         return command("record_marker", marker_name="m")
 
     @precondition(lambda self: self.run.state.core.task.started_time)
