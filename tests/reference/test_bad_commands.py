@@ -133,6 +133,8 @@ CASES = [
     child("a long task queue", task_queue={"name": LONG}),
     child("a negative timeout", workflow_run_timeout={"seconds": -1}),
     child("a bad retry policy", retry_policy={"backoff_coefficient": 0.1, "initial_interval": {"seconds": 1}}),
+    child("a reserved task queue", task_queue={"name": "/_sys/x"}),
+    child("a priority below zero", priority={"priority_key": -1}),
     child("a bad cron", cron_schedule="every day"),
     child("an unknown namespace", namespace="nowhere"),
     child("an unknown search attribute", search_attributes={"indexed_fields": {"Nope": keyword('"x"')}}),
@@ -140,9 +142,12 @@ CASES = [
     signal("no workflow", execution={}),
     signal("a run id that is none", execution={"workflow_id": "w", "run_id": "x"}),
     signal("an unknown namespace", namespace="nowhere"),
+    Commands("a good one before an unknown namespace", [timer_command(), *signal("x", namespace="nowhere").commands]),
+    signal("a long workflow id", execution={"workflow_id": LONG}),
     signal("no name", signal_name=""),
     signal("a long name", signal_name=LONG),
     of_type(8, "request_cancel_external_workflow_execution", "cancel of no workflow"),
+    of_type(8, "request_cancel_external_workflow_execution", "cancel of a long workflow id", workflow_id=LONG),
     of_type(
         8,
         "request_cancel_external_workflow_execution",
@@ -177,6 +182,8 @@ def described(world: World, event: HistoryEvent) -> list[str]:
     failed, kind = event.workflow_task_failed_event_attributes, EventType.Name(event.event_type)
     if failed.cause:
         return [kind, WorkflowTaskFailedCause.Name(failed.cause), world.plain(failed.failure.message)]
+    if kind.endswith("EXTERNAL_WORKFLOW_EXECUTION_FAILED"):
+        return []
     at_once = event.event_id <= TASK or getattr(attributes, "workflow_task_completed_event_id", 0) == TASK
     return [kind, str(getattr(attributes, "reason", ""))] if at_once else []
 

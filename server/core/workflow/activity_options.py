@@ -32,7 +32,10 @@ def scheduled_attributes(
     retry.validate(policy)
     _check_lengths(asked, limits)
     if asked.HasField("priority"):
-        check_priority(asked.priority)
+        try:
+            check_priority(asked.priority)
+        except InvalidArgument as wrong:
+            raise InvalidArgument(f"invalid priorities: {wrong.message}") from wrong
     to_close, to_start, work, beat = _timeouts(asked, run_timeout)
     if asked.use_workflow_build_id and queue.name != workflow_queue:
         msg = "Activity with UseCompatibleVersion cannot run on different task queue."
@@ -95,11 +98,11 @@ def _check_lengths(asked: ScheduleActivityTaskCommandAttributes, limits: Limits)
 def check_priority(priority: Priority) -> None:
     """Raises InvalidArgument."""
     if priority.priority_key < 0:
-        msg = "invalid priorities: priority key can't be negative"
+        msg = "priority key can't be negative"
     elif len(priority.fairness_key.encode()) > FAIRNESS_KEY_BYTES_MAX:
-        msg = "invalid priorities: fairness key length exceeds limit"
+        msg = "fairness key length exceeds limit"
     elif priority.fairness_weight < 0:
-        msg = "invalid priorities: must be greater than zero"
+        msg = "must be greater than zero"
     else:
         return
     raise InvalidArgument(msg)

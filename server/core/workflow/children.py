@@ -6,6 +6,7 @@ Source: service/history/api/command_attr_validator.go (ValidateStartChildExecuti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.command.v1 import Command
@@ -20,7 +21,7 @@ from server.core.outcome import SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_STAR
 from server.core.rejected import BadCommand, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Child, Outgoing
-from server.core.workflow import commands, describe, start
+from server.core.workflow import activity_options, commands, describe, start
 from server.core.workflow.external import target_namespace_id
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ BAD = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_START_CHILD_EXECUTION_ATTRIBUTES
 def start_child_workflow_execution(step: Step, command: Command, completed_event_id: int) -> None:
     """Asks to start a child."""
     a = commands.attributes(command, "start_child_workflow_execution", BAD)
+    namespace_id = target_namespace_id(step, a.namespace)
     _check(step, a)
     attributes: dict[str, Any] = {
         "workflow_task_completed_event_id": completed_event_id,
         "namespace": a.namespace or step.namespace.name,
-        "namespace_id": target_namespace_id(step, a.namespace, BAD),
+        "namespace_id": namespace_id,
         "workflow_id": a.workflow_id,
         "workflow_type": a.workflow_type,
         "parent_close_policy": a.parent_close_policy or P.PARENT_CLOSE_POLICY_TERMINATE,
@@ -79,27 +81,14 @@ def _check(step: Step, a: Any) -> None:
         raise BadCommand(
             BAD, f"Required field WorkflowType is not set on {ON}. WorkflowId={a.workflow_id} Namespace={ns}"
         )
-    for name, value in (("WorkflowId", a.workflow_id), ("WorkflowType", kind)):
-        if len(value.encode()) > limits.id_length_max:
-            what = f"{name} on {ON} exceeds length limit."
-            raise BadCommand(BAD, f"{what} WorkflowId={a.workflow_id} WorkflowType={kind} Namespace={ns}")
-    where = f"WorkflowId={a.workflow_id} WorkflowType={kind} Namespace={ns}"
-    try:
-        if a.HasField("retry_policy"):
-            retry.validate(retry.defaulted(a.retry_policy, limits))
-    except InvalidArgument as wrong:
-        raise BadCommand(BAD, f"invalid WorkflowRetryPolicy on {ON}: {wrong.message}. {where}") from wrong
-    try:
-        cron.validate(a.cron_schedule)
-    except InvalidArgument as wrong:
-        raise BadCommand(BAD, f"invalid CronSchedule on {ON}: {wrong.message}. {where}") from wrong
-    try:
-        search_attributes.check(a.search_attributes, step.namespace)
-    except InvalidArgument as wrong:
-        cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
-        raise BadCommand(
-            cause, f"invalid SearchAttributes on StartChildWorkflowCommand: {wrong.message}. {where}"
-        ) from wrong
+    id, most = f"WorkflowId={a.workflow_id}", limits.id_length_max
+    if (size := len(a.workflow_id.encode())) > most:
+        told = f"{id} Length={size} Limit={most} WorkflowType={kind}"
+        raise BadCommand(BAD, f"WorkflowId on {ON} exceeds length limit. {told} Namespace={ns}")
+    if (size := len(kind.encode())) > most:
+        told = f"{id} WorkflowType={kind} Length={size} Limit={most}"
+        raise BadCommand(BAD, f"WorkflowType on {ON} exceeds length limit. {told} Namespace={ns}")
+    _check_options(step, a, f". {id} WorkflowType={kind} Namespace={ns}")
     head = "StartChildWorkflowExecutionCommandAttributes."
     commands.check_blob(step, a.input.ByteSize(), BAD, f"{head} Input exceeds size limit.")
     commands.check_memo(step, a.memo.ByteSize(), BAD, f"{head}Memo exceeds size limit.")
@@ -108,26 +97,56 @@ def _check(step: Step, a: Any) -> None:
         raise BadCommand(Cause.WORKFLOW_TASK_FAILED_CAUSE_PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED, sentence)
 
 
-def _defaults(step: Step, a: Any) -> dict[str, Any]:
-    """Queue, timeouts and retry policy, filled in from the parent. Raises BadCommand."""
+def _check_options(step: Step, a: Any, where: str) -> None:
+    """Raises BadCommand, whose sentence ends with `where`."""
+    limits, queue = step.namespace.limits, a.task_queue.name
+    for name in ("execution", "run", "task"):
+        _try(
+            capped,
+            getattr(a, f"workflow_{name}_timeout"),
+            f"Invalid Workflow{name.title()}Timeout on {ON}",
+            after=where,
+        )
+    if a.HasField("retry_policy"):
+        policy = retry.defaulted(a.retry_policy, limits)
+        _try(retry.validate, policy, before=f"invalid WorkflowRetryPolicy on {ON}: ", after=where)
+    _try(cron.validate, a.cron_schedule, before=f"invalid CronSchedule on {ON}: ", after=where)
+    commands.check_search_attributes(
+        step,
+        a.search_attributes,
+        a.search_attributes,
+        BAD,
+        lambda wrong: f"invalid SearchAttributes on StartChildWorkflowCommand: {wrong}{where}",
+    )
+    _try(activity_options.check_priority, a.priority)
+    inherited, told = step.state.asked.task_queue.name, f'{where} TaskQueue=name:"{queue}"  kind:TASK_QUEUE_KIND_NORMAL'
+    before = f"invalid TaskQueue on {ON}: "
+    _try(activity_options.check_queue, queue or inherited, limits, inherited, before=before, after=told)
+
+
+def _try(check: Callable[..., object], *args: object, before: str = "", after: str = "") -> None:
+    """Runs a check that clients' requests have as well. Raises BadCommand, with what to say before and after its sentence."""
     try:
-        execution = capped(a.workflow_execution_timeout, f"Invalid WorkflowExecutionTimeout on {ON}")
-        run = capped(a.workflow_run_timeout, f"Invalid WorkflowRunTimeout on {ON}")
-        task = capped(a.workflow_task_timeout, f"Invalid WorkflowTaskTimeout on {ON}")
+        check(*args)
     except InvalidArgument as wrong:
-        raise BadCommand(
-            BAD,
-            f"{wrong.message}. WorkflowId={a.workflow_id} WorkflowType={a.workflow_type.name} Namespace={a.namespace}",
-        ) from wrong
-    run = start.run_timeout_of(duration(run), duration(execution))
+        raise BadCommand(BAD, f"{before}{wrong.message}{after}") from wrong
+
+
+def _defaults(step: Step, a: Any) -> dict[str, Any]:
+    """Queue, timeouts and retry policy, filled in from the parent."""
+    execution, run, task = (
+        duration(capped(given, ""))
+        for given in (a.workflow_execution_timeout, a.workflow_run_timeout, a.workflow_task_timeout)
+    )
+    run = duration(start.run_timeout_of(run, execution))
     out: dict[str, Any] = {
         "task_queue": {
             "name": a.task_queue.name or step.state.asked.task_queue.name,
             "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL,
         },
-        "workflow_execution_timeout": duration(execution),
-        "workflow_run_timeout": duration(run),
-        "workflow_task_timeout": duration(start.task_timeout_of(step, duration(task), run)),
+        "workflow_execution_timeout": execution,
+        "workflow_run_timeout": run,
+        "workflow_task_timeout": duration(start.task_timeout_of(step, task, run.ToNanoseconds())),
         "memo": payloads.memo(a.memo),
         "search_attributes": payloads.search_attributes(
             search_attributes.typed(a.search_attributes, step.namespace.search_attributes)

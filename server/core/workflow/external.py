@@ -6,7 +6,7 @@ Source: service/history/api/command_attr_validator.go, transfer_queue_active_tas
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from temporalio.api.command.v1 import Command
 from temporalio.api.enums.v1 import EventType
@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.history.v1 import HistoryEvent
 
 from server.core.outcome import SEND_CANCEL, SEND_SIGNAL
-from server.core.rejected import BadCommand
+from server.core.rejected import BadCommand, Discard, NamespaceNotFound
 from server.core.state import State, Table
 from server.core.state_pb2 import External, Outgoing
 from server.core.workflow import commands
@@ -36,6 +36,7 @@ def signal_external_workflow_execution(step: Step, command: Command, completed_e
         Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES,
     )
     a = commands.attributes(command, "signal_external_workflow_execution", cause)
+    namespace_id = target_namespace_id(step, a.namespace)
     who = f"Namespace={a.namespace} RunId={a.execution.run_id} SignalName={a.signal_name}"
     if not a.HasField("execution"):
         raise BadCommand(cause, f"Execution is not set on {on}.")
@@ -50,7 +51,7 @@ def signal_external_workflow_execution(step: Step, command: Command, completed_e
         sentence = _too_many("external workflow signals", len(step.state.signals_sent), limits.pending_signals_max)
         raise BadCommand(Cause.WORKFLOW_TASK_FAILED_CAUSE_PENDING_SIGNALS_LIMIT_EXCEEDED, sentence)
     attributes: dict[str, Any] = {
-        **_common(step, a.namespace, completed_event_id, cause),
+        **_common(a.namespace, namespace_id, completed_event_id),
         "workflow_execution": {"workflow_id": a.execution.workflow_id, "run_id": a.execution.run_id},
         "signal_name": a.signal_name,
         "control": a.control,
@@ -69,19 +70,21 @@ def request_cancel_external_workflow_execution(step: Step, command: Command, com
     on = "RequestCancelExternalWorkflowExecutionCommand"
     cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES
     a = commands.attributes(command, "request_cancel_external_workflow_execution", cause)
-    _check_target(step, cause, on, a.workflow_id, a.run_id, f"Namespace={a.namespace} RunId={a.run_id}")
+    namespace_id = target_namespace_id(step, a.namespace)
+    who = f"RunId={a.run_id} Namespace={a.namespace}" if a.workflow_id else f"Namespace={a.namespace} RunId={a.run_id}"
+    _check_target(step, cause, on, a.workflow_id, a.run_id, who)
     state, limit = step.state, step.namespace.limits.pending_cancels_max
     if any(
         child.workflow_id == a.workflow_id and child.initiated_event_id > completed_event_id
         for child in state.children.values()
     ):
         sentence = "Start and RequestCancel for child workflow is not allowed in same workflow task."
-        raise BadCommand(cause, f"{sentence} WorkflowId={a.workflow_id} RunId={a.run_id} Namespace={a.namespace}")
+        raise BadCommand(cause, f"{sentence} WorkflowId={a.workflow_id} {who}")
     if len(state.cancels_sent) >= limit:
         sentence = _too_many("external workflow cancel requests", len(state.cancels_sent), limit)
         raise BadCommand(Cause.WORKFLOW_TASK_FAILED_CAUSE_PENDING_REQUEST_CANCEL_LIMIT_EXCEEDED, sentence)
     attributes = {
-        **_common(step, a.namespace, completed_event_id, cause),
+        **_common(a.namespace, namespace_id, completed_event_id),
         "workflow_execution": {"workflow_id": a.workflow_id, "run_id": a.run_id},
         "control": a.control,
         "child_workflow_only": a.child_workflow_only,
@@ -93,35 +96,39 @@ def request_cancel_external_workflow_execution(step: Step, command: Command, com
     _ask(step, state.cancels_sent, SEND_CANCEL, event)
 
 
-def target_namespace_id(step: Step, name: str, cause: int) -> str:
-    """The id of the namespace that a command names. Raises BadCommand where there is none."""
+def target_namespace_id(step: Step, name: str) -> str:
+    """The id of the namespace that a command names. Where there is none the answer of the worker is refused as a whole, and its task goes on
+    (workflow_task_completed_handler.go takes an error of the registry for one of the server)."""
     if name in ("", step.namespace.name):
         return step.namespace.id
     id = step.namespace.others.get(name)
     if id is None:
-        raise BadCommand(cause, f"Namespace {name} is not found.")
+        raise Discard(lambda _: _refuse(name))
     return id
 
 
-def _common(step: Step, namespace: str, completed_event_id: int, cause: int) -> dict[str, Any]:
+def _refuse(name: str) -> NoReturn:
+    raise NamespaceNotFound(name)
+
+
+def _common(namespace: str, namespace_id: str, completed_event_id: int) -> dict[str, Any]:
     return {
         "workflow_task_completed_event_id": completed_event_id,
         "namespace": namespace,
-        "namespace_id": target_namespace_id(step, namespace, cause),
+        "namespace_id": namespace_id,
     }
 
 
 def _check_target(step: Step, cause: int, on: str, workflow_id: str, run_id: str, who: str) -> None:
-    limit = step.namespace.limits.id_length_max
+    """`who` says what else the command names. Raises BadCommand."""
+    size, limit = len(workflow_id.encode()), step.namespace.limits.id_length_max
     if not workflow_id:
         raise BadCommand(cause, f"WorkflowId is not set on {on}. {who}")
-    if len(workflow_id) > limit:
-        raise BadCommand(
-            cause,
-            f"WorkflowId on {on} exceeds length limit. WorkflowId={workflow_id} Length={len(workflow_id)} Limit={limit} {who}",
-        )
+    id = f"WorkflowId={workflow_id}"
+    if size > limit:
+        raise BadCommand(cause, f"WorkflowId on {on} exceeds length limit. {id} Length={size} Limit={limit} {who}")
     if run_id and not UUID.fullmatch(run_id):
-        raise BadCommand(cause, f"Invalid RunId set on {on}. WorkflowId={workflow_id} {who}")
+        raise BadCommand(cause, f"Invalid RunId set on {on}. {id} {who}")
 
 
 def _too_many(what: str, count: int, limit: int) -> str:
