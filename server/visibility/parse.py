@@ -33,11 +33,12 @@ TOKEN = re.compile(
       (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | '(?P<single>(?:[^'\\]|\\.|'')*)' | "(?P<double>(?:[^"\\]|\\.|"")*)" | `(?P<tick>[^`]+)`
     | (?P<name>[A-Za-z_][\w.]*)
-    | (?P<symbol><=|>=|<>|!=|[=<>(),*;])
+    | (?P<symbol><=|>=|<>|!=|[-+/%=<>(),*;])
     )""",
     re.VERBOSE,
 )
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+ARITHMETIC = {"+", "-", "*", "/", "%"}
 Value = str | int | float | bool
 
 
@@ -106,7 +107,7 @@ class _Parser:
 
     @property
     def _next(self) -> Token:
-        return self._tokens[self._at]
+        return self._tokens[min(self._at, len(self._tokens) - 1)]
 
     def _take(self) -> Token:
         token = self._next
@@ -254,8 +255,8 @@ class _Parser:
                 f'(did you forget to quote "{token.text}"?)'
             )
         word = token.text.upper()
-        if token.kind == "word" and word == "NULL":
-            _refuse("invalid expression: unexpected value type *sqlparser.NullVal")
+        if (odd := self._no_value(token)) is not None:
+            _refuse(f"invalid expression: unexpected value type *sqlparser.{odd}")
         if token.kind == "word" and word in ("TRUE", "FALSE"):
             return self._typed(name, word == "TRUE")
         if token.kind == "number":
@@ -263,6 +264,14 @@ class _Parser:
         if token.kind != "string":
             _malformed(token)
         return self._typed(name, token.text)
+
+    def _no_value(self, token: Token) -> str | None:
+        """What the official parser calls that which begins with this token, where it is an expression other than a value."""
+        if token.kind == "word" and token.text.upper() == "NULL":
+            return "NullVal"
+        if token.kind == "symbol" and token.text == "(":
+            return "Subquery" if self._next.text.upper() == "SELECT" else "ParenExpr"
+        return "BinaryExpr" if self._next.kind == "symbol" and self._next.text in ARITHMETIC else None
 
     def _typed(self, name: str, value: Value) -> Value:
         read = _SPECIAL.get(name) or _TYPED[self._types[name]]
