@@ -47,6 +47,9 @@ def complete_workflow_task(
         tasks.timed_out(step, TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)
         core.ClearField("sticky")
         return NotFound("workflow task heartbeat timeout")
+    if updates.are_lost(step.state, request):
+        core.ClearField("task")
+        return NotFound(tasks.NOT_FOUND)
     since = core.task.original_scheduled_time
     step.state.close_attempted = False
     traceless = updates.leaves_no_trace(step, request)

@@ -355,7 +355,7 @@ def due(state: State) -> Iterable[Deadline]:
 
 
 def _start_to_close(step: Step, _key: str) -> None:
-    if step.held:
+    if step.held and not _for_nobody(step.state):
         timed_out(step, TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)
 
 
@@ -363,10 +363,16 @@ def _schedule_to_start(step: Step, _key: str) -> None:
     task = step.state.core.task
     if step.state.core.HasField("task") and not task.started_time:
         step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
-        if task.kind == WorkflowTask.SPECULATIVE and not step.state.admitted:
-            step.state.core.ClearField("task")  # the updates that it was for are gone: nobody waits for it
-            return
-        timed_out(step, TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START)
+        if not _for_nobody(step.state):
+            timed_out(step, TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START)
+
+
+def _for_nobody(state: State) -> bool:
+    """The updates that the task was made for are not in memory any more: it is dropped without a word."""
+    lost = state.core.task.kind == WorkflowTask.SPECULATIVE and not state.admitted
+    if lost:
+        state.core.ClearField("task")
+    return lost
 
 
 def _first_task(step: Step, _key: str) -> None:

@@ -142,6 +142,14 @@ def _message_id(id: str) -> str:
     return f"{id}/request"
 
 
+def are_lost(state: State, request: RespondWorkflowTaskCompletedRequest) -> bool:
+    """The task was for updates alone, and those that the worker answers are not in memory any more: it counts as never made."""
+    if state.core.task.kind != WorkflowTask.SPECULATIVE or not request.messages:
+        return False
+    ids = {message.protocol_instance_id for message in request.messages}
+    return ids.isdisjoint(state.admitted) and ids.isdisjoint(state.updates)
+
+
 def leaves_no_trace(step: Step, request: RespondWorkflowTaskCompletedRequest) -> bool:
     """The task was for updates alone and all of them are rejected: it has never been."""
     core = step.state.core
