@@ -46,6 +46,7 @@ class Step:
         self.updates: list[Updated] = []
         self.late: list[HistoryEvent] = []  # what commands caused besides their own events: numbered by the next flush
         self.was_status = state.core.status
+        self._was_speculative = state.core.task.kind == WorkflowTask.SPECULATIVE
         self.next: Step | None = None  # the first step of the run that follows this one, committed with it
 
     def emit(
@@ -160,7 +161,9 @@ class Step:
         state = self.state
         data = encode(self.events) if self.events else b""
         state.core.history_size_bytes += len(data)
-        state.core.state_transition_count += 1
+        speculative = self._was_speculative or state.core.task.kind == WorkflowTask.SPECULATIVE
+        if self.events or not speculative:  # what may leave no trace is not counted either
+            state.core.state_transition_count += 1
         return Outcome(
             state,
             self.events,

@@ -21,6 +21,7 @@ from server.core.rejected import (
     InvalidArgument,
     MultiOperationAborted,
     MultiOperationFailed,
+    NamespaceNotFound,
     PermissionDenied,
     Rejected,
 )
@@ -54,6 +55,9 @@ def update(request: UpdateWorkflowExecutionRequest, namespace: Namespace) -> Non
 def poll(request: PollWorkflowExecutionUpdateRequest, _namespace: Namespace) -> None:
     """PollWorkflowExecutionUpdate."""
     require(request.HasField("update_ref"), "UpdateRef is not set on request.")
+    named = request.update_ref.workflow_execution
+    require(not named.run_id or checks.is_uuid(named.run_id), "RunId is not valid UUID.")
+    require(named.workflow_id, "Can't load workflow execution.  WorkflowId not set.")
 
 
 def multi_operation(request: ExecuteMultiOperationRequest, namespace: Namespace) -> None:
@@ -82,6 +86,8 @@ def _error(check: Callable[[], None]) -> Rejected | None:
 
 def _start(request: StartWorkflowExecutionRequest, name: str, namespace: Namespace) -> None:
     require(request.namespace in ("", name), OTHER_NAMESPACE)
+    if not request.namespace:
+        raise NamespaceNotFound("")  # the official server looks it up by this name
     checks.start(request, namespace)
     require(not request.cron_schedule, "CronSchedule is not allowed.")
     require(not request.request_eager_execution, "RequestEagerExecution is not supported.")

@@ -59,7 +59,7 @@ def shown(state: State, run: Run, response: PollWorkflowTaskQueueResponse) -> St
     """What a worker sees with the workflow task that has just been started."""
     for id, query in run.queries.items():
         response.queries[id].CopyFrom(query.query)
-    suffix = encode(tasks.virtual_events(state))
+    suffix = encode(tasks.virtual_events(state, state.core.task.identity))
     return Started(
         response,
         run,

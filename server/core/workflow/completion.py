@@ -139,8 +139,7 @@ def _beats_too_long(step: Step, request: RespondWorkflowTaskCompletedRequest) ->
 def _emit_completed(step: Step, request: RespondWorkflowTaskCompletedRequest) -> HistoryEvent:
     core = step.state.core
     if core.task.kind in tasks.VIRTUAL:
-        core.task.identity = request.identity
-        tasks.record(step)
+        tasks.record(step, request.identity)
     attributes: dict[str, Any] = {
         "scheduled_event_id": core.task.scheduled_event_id,
         "started_event_id": core.task.started_event_id,

@@ -189,8 +189,9 @@ def _renew(step: Step) -> None:
     core.task.original_scheduled_time = since
 
 
-def record(step: Step) -> None:
-    """Writes the events of a task that history does not hold: from now on it is a normal one, for whoever has or will have it."""
+def record(step: Step, identity: str = "") -> None:
+    """Writes the events of a task that history does not hold: from now on it is a normal one, for whoever has or will have it. `identity` is
+    that of who causes it: the started event names no other."""
     core, task = step.state.core, WorkflowTask()
     task.CopyFrom(core.task)
     task.kind = WorkflowTask.NORMAL
@@ -198,7 +199,8 @@ def record(step: Step) -> None:
     event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, scheduled, at=task.scheduled_time)
     task.scheduled_event_id = event.event_id
     if task.started_time:
-        event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_STARTED, started_attributes(task), at=task.started_time)
+        started = {**started_attributes(task), "identity": identity}
+        event = step.emit(E.EVENT_TYPE_WORKFLOW_TASK_STARTED, started, at=task.started_time)
         task.started_event_id = event.event_id
     elif not task.sticky:
         task.schedule_to_start_timeout = 0
@@ -267,8 +269,8 @@ def first_event_to_show(state: State) -> int:
     return state.core.last_started_event_id + 1 if state.core.HasField("sticky") else 1
 
 
-def virtual_events(state: State) -> list[HistoryEvent]:
-    """The scheduled (and started) events of a repeated attempt, which history does not hold; empty otherwise."""
+def virtual_events(state: State, identity: str = "") -> list[HistoryEvent]:
+    """The scheduled (and started) events of a task that history does not hold; empty otherwise. Only its worker is shown its `identity`."""
     task = state.core.task
     if not state.core.HasField("task") or task.kind not in VIRTUAL:
         return []
@@ -286,7 +288,9 @@ def virtual_events(state: State) -> list[HistoryEvent]:
         event_id=task.started_event_id,
         event_time=timestamp(task.started_time),
         event_type=E.EVENT_TYPE_WORKFLOW_TASK_STARTED,
-        workflow_task_started_event_attributes=WorkflowTaskStartedEventAttributes(**started_attributes(task)),
+        workflow_task_started_event_attributes=WorkflowTaskStartedEventAttributes(
+            **{**started_attributes(task), "identity": identity}
+        ),
     )
     return [scheduled, started]
 
@@ -303,7 +307,7 @@ def failed(step: Step, cause: int, **fields: Any) -> None:
         core.unseen = True
         return
     if core.task.kind == WorkflowTask.SPECULATIVE:
-        record(step)
+        record(step, fields.get("identity", ""))
     attributes = {
         "scheduled_event_id": core.task.scheduled_event_id,
         "started_event_id": core.task.started_event_id,

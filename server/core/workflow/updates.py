@@ -147,7 +147,8 @@ def are_lost(state: State, request: RespondWorkflowTaskCompletedRequest) -> bool
     if state.core.task.kind != WorkflowTask.SPECULATIVE or not request.messages:
         return False
     ids = {message.protocol_instance_id for message in request.messages}
-    return ids.isdisjoint(state.admitted) and ids.isdisjoint(state.updates)
+    none_sent = not any(admitted.sent for admitted in state.admitted.values())
+    return none_sent and ids.isdisjoint(state.admitted) and ids.isdisjoint(state.updates)
 
 
 def leaves_no_trace(step: Step, request: RespondWorkflowTaskCompletedRequest) -> bool:
