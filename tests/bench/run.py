@@ -60,7 +60,7 @@ def build(folder: Path) -> str:
     """The load generator's path."""
     go = shutil.which("go")
     if go is None:
-        sys.exit("The benchmark needs Go to build its load generator: install it (golang) and try again.")
+        sys.exit("The benchmark needs Go to build its load generator: `make tools` installs it.")
     subprocess.run([go, "build", "-o", folder / "load", "."], cwd=HERE / "load", check=True)
     return str(folder / "load")
 

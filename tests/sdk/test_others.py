@@ -27,7 +27,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 def needed(program: str) -> str:
     path = shutil.which(program)
-    assert path is not None, f"{program} is needed for this test: `make setup` installs it"
+    assert path is not None, f"{program} is needed for this test: `make tools` installs it"
     return path
 
 
@@ -40,8 +40,6 @@ def test_go(server: Server, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_typescript(server: Server) -> None:
     folder = HERE / "typescript"
-    if not (folder / "node_modules").exists():
-        run(needed("npm"), "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund", cwd=folder)
     assert run(needed("node"), "main.js", server.address, cwd=folder).endswith("Hello, TypeScript!")
 
 
