@@ -6,12 +6,11 @@ import dataclasses
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 from temporalio.api.command.v1 import Command
 from temporalio.api.enums.v1 import EventType, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.protocol.v1 import Message as Packet
-from temporalio.api.update.v1 import Acceptance, Outcome, Rejection, Response
+from temporalio.api.update.v1 import Acceptance, Outcome, Response
 from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskCompletedRequest,
     RespondWorkflowTaskFailedRequest,
@@ -35,6 +34,7 @@ from server.core.step import Step
 from server.core.workflow import close, completion, signals, updates
 from tests.core.commands import command, timer
 from tests.core.harness import NAMESPACE, Run, token
+from tests.core.messages import accept, packet, reject, respond
 
 BEGUN = ["workflow_execution_started", "workflow_task_scheduled", "workflow_task_started", "workflow_task_completed"]
 TASK = ["workflow_task_scheduled", "workflow_task_started", "workflow_task_completed"]
@@ -74,25 +74,6 @@ class Story(Run):
     def kinds(self) -> list[str]:
         laws.check(self.history)
         return [EventType.Name(e.event_type).removeprefix("EVENT_TYPE_").lower() for e in self.history]
-
-
-def packet(body: Message, id: str = "u", message_id: str = "") -> Packet:
-    out = Packet(id=message_id or f"{id}/{type(body).__name__}", protocol_instance_id=id)
-    out.body.Pack(body)
-    return out
-
-
-def accept(id: str = "u") -> Packet:
-    body = Acceptance(accepted_request_message_id=f"{id}/request", accepted_request_sequencing_event_id=1)
-    return packet(body, id)
-
-
-def reject(id: str = "u") -> Packet:
-    return packet(Rejection(failure=Failure(message="no")), id)
-
-
-def respond(id: str = "u") -> Packet:
-    return packet(Response(meta={"update_id": id}, outcome=Outcome(success={})), id)  # type: ignore[arg-type]
 
 
 def speaks(message: Packet) -> Command:
