@@ -138,5 +138,43 @@ class LocalWorkflow:
         return f"{greeting}, {patched}"
 
 
-WORKFLOWS = [OrderWorkflow, CountdownWorkflow, FailingWorkflow, CancelWorkflow, LocalWorkflow]
+@workflow.defn
+class AccountWorkflow:
+    """Its balance is changed by updates: never below nothing, and slowly when an activity has to agree."""
+
+    def __init__(self) -> None:
+        self.balance = 0
+        self.closed = False
+
+    @workflow.run
+    async def run(self) -> int:
+        await workflow.wait_condition(lambda: self.closed and workflow.all_handlers_finished())
+        return self.balance
+
+    @workflow.update
+    def change(self, amount: int) -> int:
+        self.balance += amount
+        return self.balance
+
+    @change.validator
+    def check_change(self, amount: int) -> None:
+        if self.balance + amount < 0:
+            raise ApplicationError("not enough")
+
+    @workflow.update
+    async def change_slowly(self, item: str) -> str:
+        charged = await workflow.execute_activity(charge, Order(item), start_to_close_timeout=timedelta(seconds=10))
+        self.balance += 1
+        return charged
+
+    @workflow.update
+    def refuse(self) -> None:
+        raise ApplicationError("accepted, then failed", type="Refused")
+
+    @workflow.signal
+    def close(self) -> None:
+        self.closed = True
+
+
+WORKFLOWS = [OrderWorkflow, CountdownWorkflow, FailingWorkflow, CancelWorkflow, LocalWorkflow, AccountWorkflow]
 ACTIVITIES = [charge, hopeless, beat_until_cancelled, local]

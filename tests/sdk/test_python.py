@@ -8,7 +8,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateStage,
+)
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
@@ -17,6 +25,7 @@ from server.core import laws
 from tests.sdk.program import (
     ACTIVITIES,
     WORKFLOWS,
+    AccountWorkflow,
     CancelWorkflow,
     CountdownWorkflow,
     FailingWorkflow,
@@ -89,6 +98,44 @@ async def test_local_activity_and_patch(client: Client, queue: str) -> None:
     assert await handle.result() == "hello you, True"
     kinds = [event.event_type async for event in handle.fetch_history_events()]
     assert kinds.count(EventType.EVENT_TYPE_MARKER_RECORDED) == 2
+
+
+async def test_updates(client: Client, queue: str) -> None:
+    handle = await client.start_workflow(AccountWorkflow.run, id=new_id(), task_queue=queue)
+    assert await handle.execute_update(AccountWorkflow.change, 5, id="first") == 5
+    assert await handle.execute_update(AccountWorkflow.change, 5, id="first") == 5
+    before = [event async for event in handle.fetch_history_events()]
+    with pytest.raises(WorkflowUpdateFailedError) as rejected:
+        await handle.execute_update(AccountWorkflow.change, -6)
+    assert str(rejected.value.cause) == "not enough"
+    assert [event async for event in handle.fetch_history_events()] == before
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await handle.execute_update(AccountWorkflow.refuse)
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "Refused"
+    slow = await handle.start_update(AccountWorkflow.change_slowly, "lamp", wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+    assert await slow.result() == "charged for lamp at attempt 1"
+    await handle.signal(AccountWorkflow.close)
+    assert await handle.result() == 6
+    assert await handle.get_update_handle_for(AccountWorkflow.change, "first").result() == 5
+    laws.check([event async for event in handle.fetch_history_events()])
+
+
+async def test_update_with_start(client: Client, queue: str) -> None:
+    id = new_id()
+
+    async def change(amount: int) -> int:
+        start = WithStartWorkflowOperation(
+            AccountWorkflow.run, id=id, task_queue=queue, id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING
+        )
+        return await client.execute_update_with_start_workflow(
+            AccountWorkflow.change, amount, start_workflow_operation=start
+        )
+
+    assert [await change(1), await change(2)] == [1, 3]
+    handle = client.get_workflow_handle_for(AccountWorkflow.run, id)
+    await handle.signal(AccountWorkflow.close)
+    assert await handle.result() == 3
 
 
 async def test_terminate_and_what_is_unknown(client: Client, queue: str) -> None:
