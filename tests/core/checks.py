@@ -58,6 +58,7 @@ def check(run: Run) -> None:
     assert waiting - {0} == set(run.rows.waiting)
     assert tables.next_wake(loaded) == tables.next_wake(run.state) == run.wake_at
     assert run.state.running or not run.state.buffered, "closed over news"
+    assert not run.state.admitted or run.state.core.HasField("task"), "an update waits and no worker will hear of it"
     last_task = next((e.event_type for e in reversed(run.history) if e.event_type in TASK_EVENTS), 0)
     if run.state.running and last_task in laws.TASK_UNDONE:
         assert run.state.core.HasField("task"), "a workflow task failed and is not tried again"
@@ -78,7 +79,7 @@ def deadlines(state: State) -> Iterator[int]:
         yield from activity_deadlines(activity)
     if task.started_time:
         yield task.started_time + task.timeout
-    elif core.HasField("task") and task.sticky:
+    elif task.schedule_to_start_timeout:
         yield task.scheduled_time + task.schedule_to_start_timeout
     elif core.first_task_at and not core.HasField("task"):
         yield core.first_task_at
@@ -114,5 +115,6 @@ def of_history(state: State) -> dict[str, Any]:
         "activities": pending,
         "activity_ids": dict(state.activity_ids),
         "timers": dict(state.timers),
+        "updates": dict(state.updates),
         "requests": set(state.requests) - {"start"},  # the request id of a start is not in its event
     }

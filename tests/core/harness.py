@@ -176,6 +176,7 @@ def snapshot(state: State) -> dict[str, Any]:
                 ("activities", state.activities),
                 ("timers", state.timers),
                 ("requests", state.requests),
+                ("updates", state.updates),
             )
         },
     }

@@ -22,6 +22,7 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskFailedRequest,
     SignalWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
+    UpdateWorkflowExecutionRequest,
 )
 
 from server.core import tables
@@ -29,15 +30,17 @@ from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.rejected import Rejected
 from server.core.state import State
 from server.core.state_pb2 import TaskToken
-from server.core.workflow import activities, cancel, close, completion, signals, tasks
+from server.core.workflow import activities, cancel, close, completion, signals, tasks, updates
 from tests.core.checks import check
 from tests.core.commands import command, failure, payloads, schedule, seconds, timer
 from tests.core.harness import Run, start_request, token
+from tests.core.messages import accept, reject, respond
 
 POLICIES = [None, RetryPolicy(maximum_attempts=2), RetryPolicy(maximum_attempts=1)]
 index = st.integers(0, 7)
 kinds = st.sampled_from(["activity", "activity", "timer", "cancel-activity", "cancel-timer", "marker"])
 instructions = st.lists(st.tuples(kinds, index), min_size=1, max_size=4)
+says = st.sampled_from(["accept", "finish", "finish", "reject", "reject", "nonsense"])
 ending = st.sampled_from([""] * 12 + ["bad", "bad", "complete", "fail", "continue"])
 
 
@@ -98,26 +101,41 @@ class OneRun(RuleBasedStateMachine):
         self.collect()
 
     @precondition(lambda self: self.workflow_tokens)
-    @rule(wanted=instructions, end=ending, sticky=st.booleans(), again=st.booleans(), which=index)
+    @rule(wanted=instructions, end=ending, sticky=st.booleans(), again=st.booleans(), which=index, says=says)
     def complete_workflow_task(
-        self, wanted: list[tuple[str, int]], end: str, sticky: bool, again: bool, which: int
+        self, wanted: list[tuple[str, int]], end: str, sticky: bool, again: bool, which: int, says: str
     ) -> None:
         request = RespondWorkflowTaskCompletedRequest(identity="worker", force_create_new_workflow_task=again)
         request.commands.extend(self.instruct(kind, n) for kind, n in wanted)
         request.commands.extend(closing(end))
+        request.messages.extend(self.say(says))
         if sticky:
             request.sticky_attributes.worker_task_queue.name = "sticky"
             request.sticky_attributes.schedule_to_start_timeout.seconds = 5
         ref = self.workflow_tokens[-1 - which // 7 % len(self.workflow_tokens)]
         self.attempt(lambda step: completion.complete_workflow_task(step, ref, request))
 
-    @rule(wanted=instructions, sticky=st.booleans(), again=st.booleans())
-    def work(self, wanted: list[tuple[str, int]], sticky: bool, again: bool) -> None:
+    @rule(wanted=instructions, sticky=st.booleans(), again=st.booleans(), says=says)
+    def work(self, wanted: list[tuple[str, int]], sticky: bool, again: bool, says: str) -> None:
         """A whole turn of a worker that lives."""
         if not self.run.state.core.task.started_time:
             self.keep(self.run.poll_workflow())
         if self.workflow_tokens:
-            self.complete_workflow_task(wanted, "", sticky, again, 0)
+            self.complete_workflow_task(wanted, "", sticky, again, 0, says)
+
+    @rule(sticky=st.booleans(), says=says)
+    def work_on_updates(self, sticky: bool, says: str) -> None:
+        """A turn without commands, which may leave no trace."""
+        self.work([], sticky, False, says)
+
+    def say(self, how: str) -> list[Any]:
+        state = self.run.state
+        if how == "nonsense":
+            return [respond("none")]
+        if how == "reject":
+            return [reject(id) for id in state.admitted]
+        open = [id for id, update in state.updates.items() if not update.completed_event_id] if how == "finish" else []
+        return [accept(id) for id in state.admitted] + [respond(id) for id in open]
 
     def instruct(self, kind: str, n: int) -> Any:
         if kind == "activity":
@@ -194,6 +212,12 @@ class OneRun(RuleBasedStateMachine):
         request = SignalWorkflowExecutionRequest(signal_name="s", request_id=f"signal-{n}")
         self.attempt(lambda step: signals.signal_workflow_execution(step, request))
         self.signals |= {f"signal-{n}"} if running else set()
+
+    @rule(n=index)
+    def update(self, n: int) -> None:
+        request = UpdateWorkflowExecutionRequest()
+        request.request.meta.update_id, request.request.input.name = f"update-{n}", "change"
+        self.attempt(lambda step: updates.admit(step, request))
 
     @precondition(lambda self: not self.run.state.core.cancel_requested)
     @rule()
