@@ -30,7 +30,6 @@ CORE_FIELDS = (
 VOLATILE = (
     "attempt",
     "attempt_scheduled_time",
-    "first_started_time",
     "started_time",
     "request_id",
     "identity",

@@ -169,7 +169,6 @@ def _take(step: Step, activity: Activity, poll: Poll) -> None:
     step.state.activities.edit(activity.scheduled_event_id)
     _withdraw(step, activity)
     activity.started_time = step.now
-    activity.first_started_time = activity.first_started_time or step.now
     activity.request_id, activity.identity = poll.request_id, poll.identity
     activity.worker_instance_key = poll.worker_instance_key
 
@@ -384,7 +383,6 @@ def _retry(step: Step, activity: Activity, failure: Failure | None) -> RetryStat
     activity.attempt += 1
     activity.started_time = 0
     activity.request_id = ""
-    activity.last_worker_identity = activity.identity
     activity.retry_interval = interval
     activity.retry_at = activity.attempt_scheduled_time = step.now + interval
     activity.ClearField("last_failure")
