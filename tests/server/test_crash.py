@@ -155,7 +155,10 @@ class Load:
             answer = RespondActivityTaskCompletedRequest(
                 namespace="default", task_token=task.task_token, identity="a", result=payload("out")
             )
-            if await self.again(lambda answer=answer: self.stub.RespondActivityTaskCompleted(answer, timeout=5)) is not None:
+            if (
+                await self.again(lambda answer=answer: self.stub.RespondActivityTaskCompleted(answer, timeout=5))
+                is not None
+            ):
                 self.completed.add((task.workflow_execution.workflow_id, task.activity_id))
 
     async def history(self, id: str) -> list[HistoryEvent]:
