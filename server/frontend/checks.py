@@ -82,7 +82,7 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
     search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
     for callback in request.completion_callbacks:
-        _callback(callback)
+        reachable(callback)
     if request.HasField("versioning_override"):
         _override(request.versioning_override)
     links(request.links)
@@ -376,7 +376,7 @@ def _override(given: VersioningOverride) -> None:
         raise Unimplemented(msg)
 
 
-def _callback(given: Callback) -> None:
+def reachable(given: Callback) -> None:
     """No address is configured, so none fits."""
     if not given.HasField("nexus"):
         msg = "unknown callback variant: <nil>"
