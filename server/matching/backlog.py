@@ -23,13 +23,13 @@ def priority(task: Task) -> int:
 
 
 class Backlog:
-    """By priority, then by id. A task beyond `tasks_max` is not kept, and `spilled` is set: the store still has it."""
+    """By priority, then by id. A task beyond `tasks_max` is not kept: the store still has it, and `spilled` says under which queues."""
 
     __slots__ = ("_heap", "_names", "spilled", "tasks_max")
 
     def __init__(self, tasks_max: int) -> None:
         self.tasks_max = tasks_max
-        self.spilled = False
+        self.spilled: set[str] = set()
         self._heap: list[tuple[int, int, int, Task]] = []
         self._names: set[Name] = set()
 
@@ -42,7 +42,7 @@ class Backlog:
         if key in self._names:
             return False
         if len(self._heap) >= self.tasks_max:
-            self.spilled = True
+            self.spilled.add(task.queue)
             return False
         self._names.add(key)
         heapq.heappush(self._heap, (priority(task), task.id, task.shard, task))

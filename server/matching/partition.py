@@ -71,6 +71,7 @@ class Partition:
     counts: Counts = field(default_factory=lambda: Counts(0))
     worker_rate: float | None = None
     set_rate: float | None = None
+    _polls: set[Waiter] = field(default_factory=set)  # those that wait, and those that were taken
     _waiting: deque[Waiter] = field(default_factory=deque)
     _started: deque[tuple[Task, bytes, int]] = field(default_factory=deque)
     _queries: deque[Query] = field(default_factory=deque)
@@ -89,6 +90,7 @@ class Partition:
             self.worker_rate = rate
             self._apply_rate()
         waiter = Waiter(self, poll)
+        self._polls.add(waiter)
         self._waiting.append(waiter)
         alarm = self.environment.call_at(now + int(timeout * SECOND), waiter.leave)
         self.pump()
@@ -99,6 +101,7 @@ class Partition:
             raise
         finally:
             alarm.cancel()
+            self._polls.discard(waiter)
             self.last_poll = self.environment.now()
 
     def _abandoned(self, waiter: Waiter) -> None:
@@ -120,7 +123,7 @@ class Partition:
 
     def dismiss(self, worker_instance_key: str = "") -> None:
         """Ends the polls of a worker that shuts down ("": of all)."""
-        for waiter in list(self._waiting):
+        for waiter in list(self._polls):
             if not worker_instance_key or waiter.poll.worker_instance_key == worker_instance_key:
                 waiter.leave()
 
@@ -141,7 +144,7 @@ class Partition:
 
     def take(self, task: Task) -> Waiter | None:
         """See faces.Matching."""
-        if not self._waiting or self._started or not self.backlog.goes_first(task):
+        if not self._waiting or self._started or self._reading or not self.backlog.goes_first(task):
             return None
         now = self.environment.now()
         if (task.expires_at and task.expires_at <= now) or not self._allowed(now):
@@ -212,12 +215,15 @@ class Partition:
         if not self._allowed(now):
             return False
         task = self.backlog.pop(now)
-        waiter = self._next_waiter(task) if task is not None else None
-        if task is None or waiter is None:
+        if task is None:  # all had expired; their rows are about to go
             self._not_passed()
-            if task is not None:
-                self.backlog.add(task)
-            return task is None and len(self.backlog) > 0
+            self.environment.call_at(now + RETRY_AFTER, self._pump_later)
+            return False
+        waiter = self._next_waiter(task)
+        if waiter is None:
+            self._not_passed()
+            self.backlog.add(task)
+            return False
         self.spawn(self._start(task, waiter))
         return True
 
@@ -225,16 +231,17 @@ class Partition:
         """Has the task started for this poll."""
         try:
             data = await self.history.start_task(task, waiter.poll)
-        except Rejected as rejected:
-            log.info("a task of queue %s could not be started: %s", self.name, rejected)
-            self.backlog.add(task)
-            waiter.take(None)
-            self._ring(self.environment.now() + RETRY_AFTER, waiter)
-            return
-        except BaseException:
+        except asyncio.CancelledError:
             self.backlog.add(task)
             waiter.release()
             raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the task still waits
+            level = logging.INFO if isinstance(error, Rejected) else logging.ERROR
+            log.log(level, "a task of queue %s could not be started: %s", self.name, error)
+            self._not_passed()
+            self.backlog.add(task)
+            self._ring(self.environment.now() + RETRY_AFTER, waiter)
+            return
         if data is None:
             self._not_passed()
             waiter.release()
@@ -262,6 +269,9 @@ class Partition:
 
     def _apply_rate(self) -> None:
         now, rate = self.environment.now(), self.rate
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         if rate is None:
             self._bucket = None
         elif self._bucket is None:
@@ -293,15 +303,18 @@ class Partition:
             self.spawn(self._read())
 
     async def _read(self) -> None:
+        queue = self.backlog.spilled.pop()
         try:
-            tasks = await self.history.backlog(self.kind, self.namespace_id, self.name, {}, BACKLOG_PAGE)
+            tasks = await self.history.backlog(self.kind, self.namespace_id, queue, {}, BACKLOG_PAGE)
         except Rejected as rejected:
-            log.info("the backlog of queue %s could not be read: %s", self.name, rejected)
+            log.info("the backlog of queue %s could not be read: %s", queue, rejected)
+            self.backlog.spilled.add(queue)
             self.environment.call_at(self.environment.now() + RETRY_AFTER, self._pump_later)
             return
         finally:
             self._reading = False
-        self.backlog.spilled = len(tasks) >= BACKLOG_PAGE
+        if len(tasks) >= BACKLOG_PAGE:
+            self.backlog.spilled.add(queue)
         for task in tasks:
             self.backlog.add(task)
         self.pump()
@@ -319,6 +332,11 @@ class Partition:
         self.dismiss()
         for running in self._running:
             running.cancel()
+
+    def forget_workers(self, before: int) -> None:
+        """Those that have not polled since are not shown any more."""
+        for identity in [identity for identity, seen in self.workers.items() if seen.at <= before]:
+            del self.workers[identity]
 
     def idle(self, now: int) -> bool:
         """Nothing waits here, and no worker has been here for long: it may be forgotten."""

@@ -154,6 +154,7 @@ class Matching:
         self._sweep = None
         now = self._environment.now()
         for name, partition in list(self._partitions.items()):
+            partition.forget_workers(now - POLLER_KEPT)
             if partition.idle(now):
                 del self._partitions[name]
             elif now > partition.counts.since + RATES_OVER:

@@ -32,12 +32,15 @@ class FakeHistory:
         self.started: list[int] = []
         self.rows: dict[int, Task] = {}
         self.moot: set[int] = set()
-        self.down = 0
+        self.down = self.broken = 0
         self.gate: asyncio.Event | None = None
 
     async def start_task(self, task: Task, poll: Poll) -> bytes | None:
         if self.gate is not None:
             await self.gate.wait()
+        if self.broken:
+            self.broken -= 1
+            raise RuntimeError("broken")
         if self.down:
             self.down -= 1
             raise Unavailable("not now")
@@ -253,6 +256,34 @@ async def test_a_rate_spaces_tasks(rig: Rig) -> None:
     assert await rig.poll() == b"9 for w"
 
 
+async def test_a_rate_that_is_raised_holds_at_once(rig: Rig) -> None:
+    for id in range(2):
+        rig.matching.offer(rig.task(id))
+    rig.matching.limit(NS, ACTIVITY_TASK, "q", 0.01)
+    assert await rig.poll() == b"0 for w"
+    polled = rig.poll()
+    await settled()
+    rig.matching.limit(NS, ACTIVITY_TASK, "q", 1000.0)
+    assert await asyncio.wait_for(polled, 1) == b"1 for w"
+
+
+async def test_a_worker_that_shuts_down_while_its_task_turns_out_moot_gets_its_poll_back(rig: Rig) -> None:
+    rig.history.gate = asyncio.Event()
+    rig.history.moot.add(1)
+    rig.matching.offer(rig.task(1))
+    polled = rig.poll("leaving")
+    await settled()
+    rig.matching.shutdown_worker(NS, "", "key of leaving")
+    rig.history.gate.set()
+    assert await asyncio.wait_for(polled, 1) == b""
+
+
+async def test_a_start_that_breaks_is_tried_again_after_a_moment(rig: Rig) -> None:
+    rig.history.broken = 1
+    rig.matching.offer(rig.task(1))
+    assert await rig.poll() == b"1 for w"
+
+
 async def test_a_query_goes_to_a_worker(rig: Rig) -> None:
     asked = asyncio.ensure_future(rig.matching.query(NS, "q", "", b"query"))
     assert await rig.poll(kind=WORKFLOW_TASK) == b"query"
@@ -303,7 +334,7 @@ def test_backlog_order_and_bound(offers: list[tuple[int, int]], room: int) -> No
         if backlog.add(rig.task(id, priority=Priority(priority_key=key))) and kept is not None
     ]
     assert len(backlog) == len(accepted) <= room
-    assert backlog.spilled == (len(set(kept)) > room)
+    assert backlog.spilled == ({"q"} if len(set(kept)) > room else set())
     out = []
     while (task := backlog.pop(0)) is not None:
         assert task.priority is not None
