@@ -28,7 +28,6 @@ class Limits:
     id_length_max: int = _key("limit.maxIDLength", 1000)
     blob_size_bytes_warn: int = _key("limit.blobSize.warn", 512 * KIB)
     blob_size_bytes_max: int = _key("limit.blobSize.error", 2 * MIB)
-    memo_size_bytes_warn: int = _key("limit.memoSize.warn", 2 * KIB)
     memo_size_bytes_max: int = _key("limit.memoSize.error", 2 * MIB)
     history_size_bytes_suggest: int = _key("limit.historySize.suggestContinueAsNew", 4 * MIB)
     history_count_suggest: int = _key("limit.historyCount.suggestContinueAsNew", 4 * KIB)
@@ -55,13 +54,9 @@ class Limits:
     workflow_task_timeout_max: int = 120 * SECOND
     workflow_task_heartbeat_timeout: int = _key("history.workflowTaskHeartbeatTimeout", 30 * MINUTE)
     workflow_task_retry_max_interval: int = _key("history.workflowTaskRetryMaxInterval", 10 * MINUTE)
-    workflow_task_critical_attempts: int = _key("history.workflowTaskCriticalAttempt", 10)
-    user_metadata_summary_bytes_max: int = _key("limit.userMetadataSummarySize", 400)
-    user_metadata_details_bytes_max: int = _key("limit.userMetadataDetailsSize", 20000)
     search_attributes_keys_max: int = _key("frontend.searchAttributesNumberOfKeysLimit", 100)
     search_attributes_value_bytes_max: int = _key("frontend.searchAttributesSizeOfValueLimit", 2 * KIB)
     search_attributes_total_bytes_max: int = _key("frontend.searchAttributesTotalSizeLimit", 40 * KIB)
-    reset_points_max: int = _key("history.historyMaxAutoResetPoints", 20)
     failure_size_bytes_max: int = _key("limit.mutableStateActivityFailureSize.error", 4 * KIB)
 
 
