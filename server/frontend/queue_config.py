@@ -89,6 +89,10 @@ def check(request: UpdateTaskQueueConfigRequest, namespace: Namespace) -> None:
     )
     _within("UpdateQueueRateLimit.Reason", asked.reason, REASON_LENGTH_MAX)
     _within("Identity", request.identity, namespace.limits.id_length_max)
+    checks.require(
+        not request.task_queue.startswith(checks.RESERVED_QUEUE),
+        f"task queue family name cannot have prefix {checks.RESERVED_QUEUE} {request.task_queue}",
+    )
     fairness = (request.set_fairness_weight_overrides, request.unset_fairness_weight_overrides)
     if request.HasField("update_fairness_key_rate_limit_default") or any(fairness):
         msg = "Fairness of task queues is not implemented by this server."

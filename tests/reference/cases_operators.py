@@ -42,6 +42,24 @@ FILTERS = {
     "filter with a limit": "WorkflowId = 'x' LIMIT 5",
     "filter with a double comparison": "WorkflowId == 'x'",
     "filter with a bare bracket": "(WorkflowId = 'x'",
+    "filter with too many brackets": "(" * 200 + "WorkflowId = 'x'" + ")" * 200,
+    "filter with too many NOTs": "NOT " * 200 + "WorkflowId = 'x'",
+    "filter with too many parts": " OR ".join(["WorkflowId = 'x'"] * 996),
+    "filter with an endless number": "Size = 1e999",
+    "filter with a fraction for a time": "StartTime > 1.5",
+    "filter with a number too big for a time": "StartTime > 99999999999999999999",
+    "filter with a fraction for a status": "ExecutionStatus = 1.5",
+    "filter with a fraction for a duration": "ExecutionDuration > 1.5",
+    "filter with a bad duration": "ExecutionDuration > 'soon'",
+    "filter with a duration too long": "ExecutionDuration > '99999999999h'",
+    "filter with an order of lists": "BuildIds > 'x'",
+    "filter with a range of lists": "BuildIds BETWEEN 'a' AND 'b'",
+    "filter with a prefix of a list": "BuildIds NOT STARTS_WITH 'x'",
+    "filter with a prefix of a status": "ExecutionStatus STARTS_WITH 'Run'",
+    "filter with is true": "WorkflowId IS NOT TRUE",
+    "filter with a pattern": "WorkflowId REGEXP 'x'",
+    "filter with a careful comparison": "WorkflowId <=> 'x'",
+    "filter that begins with AND": "AND WorkflowId = 'x'",
 }
 
 
@@ -113,7 +131,27 @@ CASES = [
     Case("ListSearchAttributes", "unknown namespace", {"namespace": "nowhere"}),
 ]
 
+ODD = {
+    "many brackets": "(" * 199 + "WorkflowId = 'x'" + ")" * 199,
+    "many NOTs": "NOT " * 199 + "WorkflowId = 'x'",
+    "many parts": " OR ".join(["WorkflowId = 'x'"] * 995),
+    "many values": "WorkflowId IN ('x'" + ", 'x'" * 40_000 + ")",
+    "a fraction for a whole number": "HistoryLength > 1.5",
+    "a number beyond 64 bits": "HistoryLength > 99999999999999999999",
+    "a plus": "HistoryLength = +5",
+    "a time before all times": "StartTime > '0001-01-01T00:00:00Z'",
+    "a time after all times": "StartTime > '9999-12-31T23:59:59Z'",
+    "a time finer than can be": "StartTime > '2024-02-01T00:00:00.1234567891Z'",
+    "a duration as digits": "ExecutionDuration > '10'",
+    "a duration as a clock": "ExecutionDuration > '1:2:3'",
+    "an endless clock": "ExecutionDuration > '99999999:00:00'",
+}
+
 ACCEPTED = [
+    *[
+        Case("ListWorkflowExecutions", f"filter with {what}", {"namespace": "default", "query": query})
+        for what, query in ODD.items()
+    ],
     Case("ListWorkflowExecutions", "filter with NOT", {"namespace": "default", "query": "NOT WorkflowId = 'x'"}),
     Case("ListOpenWorkflowExecutions", "no start time", {"namespace": "default"}),
     Case("ListClosedWorkflowExecutions", "no start time", {"namespace": "default"}),

@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 from temporalio.api.workflowservice import v1 as messages
 
-from tests.reference import cases_clients, cases_operators, cases_workers
+from tests.reference import cases_clients, cases_operators, cases_updates, cases_workers
 from tests.reference.conftest import Pair
 from tests.reference.world import Answer, Case, request_of
 
-CASES = [*cases_clients.CASES, *cases_workers.CASES, *cases_operators.CASES]
-ACCEPTED = [*cases_clients.ACCEPTED, *cases_workers.ACCEPTED, *cases_operators.ACCEPTED]
+CASES = [*cases_clients.CASES, *cases_workers.CASES, *cases_updates.CASES, *cases_operators.CASES]
+ACCEPTED = [
+    *cases_clients.ACCEPTED,
+    *cases_workers.ACCEPTED,
+    *cases_updates.ACCEPTED,
+    *cases_operators.ACCEPTED,
+]
 
 
 def test_cases_have_names_of_their_own() -> None:
