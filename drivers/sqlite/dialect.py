@@ -9,6 +9,7 @@ from drivers.base import Fault, Refused, Unavailable, Unknown
 from drivers.sql.dialect import Connection, Cursor, Table
 from drivers.sqlite.connect import MEMORY, Address
 
+_TOO_DEEP = ("parser stack overflow", "Expression tree is too large")
 _UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, UnicodeEncodeError, OverflowError)
 _UNDECIDED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}  # during COMMIT: part of the log may be on disk
 
@@ -33,6 +34,8 @@ class SqliteDialect:
     def fault(self, error: Exception, committing: bool) -> Fault:
         if isinstance(error, _UNSTORABLE):
             return Refused(f"SQLite cannot store this: {error}.")
+        if str(error).startswith(_TOO_DEEP):
+            return Refused("The filter nests too deep for SQLite.")
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its detail
         if committing and code in _UNDECIDED:
             return Unknown(f"SQLite did not say whether it committed: {error}.")

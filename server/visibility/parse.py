@@ -6,6 +6,7 @@ from the start of the statement that the official server puts around the text).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +19,11 @@ from drivers.base import Compare, Filter, IsNull, Junction, Not, OneOf
 from server.core.rejected import InvalidArgument
 
 AROUND = len("select * from dummy where ") + 1
+NESTING_MAX, DEPTH_MAX = (
+    200,
+    995,
+)  # brackets and NOTs in each other; operators in each other, where a AND b AND c is two
+LARGEST = 2**63 - 1
 GROUPABLE = {"ExecutionStatus", "TemporalWorkflowVersioningBehavior"}
 STATUS_NAMES = {
     name.removeprefix("WORKFLOW_EXECUTION_STATUS_").title().replace("_", ""): number
@@ -25,15 +31,17 @@ STATUS_NAMES = {
     if number
 }
 OPERATORS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-WORDS = {"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE", "STARTS_WITH", "TRUE", "FALSE"}
+UNORDERED = (Type.INDEXED_VALUE_TYPE_TEXT, Type.INDEXED_VALUE_TYPE_KEYWORD_LIST)
+UNSUPPORTED = ("LIKE", "REGEXP", "<=>")
+WORDS = {"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE", "REGEXP", "STARTS_WITH", "TRUE", "FALSE"}
 CLAUSES = ("ORDER", "GROUP", "LIMIT", "BY")
 STATEMENT = {"SELECT", "FROM", "WHERE", "UNION", "INSERT", "UPDATE", "DELETE", "HAVING"}
 TOKEN = re.compile(
     r"""\s*(?:
-      (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+      (?P<number>[-+]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | '(?P<single>(?:[^'\\]|\\.|'')*)' | "(?P<double>(?:[^"\\]|\\.|"")*)" | `(?P<tick>[^`]+)`
     | (?P<name>[A-Za-z_][\w.]*)
-    | (?P<symbol><=|>=|<>|!=|[-+/%=<>(),*;])
+    | (?P<symbol><=>|<=|>=|<>|!=|[-+/%=<>(),*;])
     )""",
     re.VERBOSE,
 )
@@ -67,8 +75,13 @@ def _refuse(sentence: str) -> NoReturn:
 
 
 def _malformed(token: Token) -> NoReturn:
-    near = f" near '{token.text}'" if token.kind in ("name", "string", "number", "word") else ""
-    _refuse(f"malformed SQL query: syntax error at position {AROUND + token.end + 1 - (token.kind == 'number')}{near}")
+    _refuse(f"malformed SQL query: syntax error at {_position(token)}")
+
+
+def _position(token: Token) -> str:
+    text = token.text.lower() if token.kind == "word" else token.text
+    near = f" near '{text}'" if token.kind in ("name", "string", "number", "word") else ""
+    return f"position {AROUND + token.end + 1 - (token.kind == 'number')}{near}"
 
 
 def _tokens(text: str) -> list[Token]:
@@ -102,6 +115,7 @@ class _Parser:
         self._tokens = tokens
         self._types = types
         self._at = 0
+        self._nested = 0
 
     # Reading tokens ----------------------------------------------------------------------------------------------------------------
 
@@ -136,6 +150,8 @@ class _Parser:
         self._is(";")
         if self._next.kind != "end":
             _malformed(self._next)
+        if filter is not None and _depth(filter) > DEPTH_MAX:
+            _refuse("malformed SQL query: max ast depth reached")
         return Query(filter, group_by)
 
     def _clauses(self) -> str:
@@ -168,49 +184,76 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Junction("AND", tuple(parts))
 
     def _not(self) -> Filter:
-        if self._is("NOT"):
-            return Not(self._not())
-        if self._is("("):
+        begin = self._next
+        if not (self._is("NOT") or self._is("(")):
+            return self._comparison()
+        self._nested += 1
+        if self._nested >= NESTING_MAX:
+            _refuse(f"malformed SQL query: max nesting level reached at {_position(begin)}")
+        if begin.text == "(":
             inner = self._any()
             self._expect(")")
-            return inner
-        return self._comparison()
+        else:
+            negated = self._not()
+            inner = negated.part if isinstance(negated, Not) else Not(negated)
+        self._nested -= 1
+        return inner
 
     def _comparison(self) -> Filter:
         name = self._name()
         if self._is("IS"):
-            negated = self._is("NOT")
-            self._expect("NULL")
-            return IsNull(name, negated)
+            return self._null(name)
         negated = self._is("NOT")
         if self._is("IN"):
+            if self._types[name] == Type.INDEXED_VALUE_TYPE_TEXT:
+                self._unsupported("NOT IN" if negated else "IN", name)
             return OneOf(name, self._values(name), negated)
         if self._is("BETWEEN"):
             return self._between(name, negated)
         if self._is("STARTS_WITH"):
-            prefix = self._value(name)
-            if self._types[name] != Type.INDEXED_VALUE_TYPE_KEYWORD:
-                self._unsupported("STARTS_WITH", name)
-            return Compare(name, "not starts" if negated else "starts", prefix)
+            return self._prefix(name, negated)
         if negated:
             _malformed(self._next)
         return self._operator(name)
 
+    def _null(self, name: str) -> Filter:
+        negated = self._is("NOT")
+        if self._next.text.upper() in ("TRUE", "FALSE"):
+            _refuse("invalid expression: 'IS' operator can only be used as 'IS NULL' or 'IS NOT NULL'")
+        self._expect("NULL")
+        return IsNull(name, negated)
+
+    def _prefix(self, name: str, negated: bool) -> Filter:
+        operator, given = "NOT STARTS_WITH" if negated else "STARTS_WITH", self._next.text
+        prefix = self._value(name)
+        if self._types[name] != Type.INDEXED_VALUE_TYPE_KEYWORD:
+            self._unsupported(operator, name)
+        if not isinstance(prefix, str):
+            what = f'right-hand side of "{operator.lower()}" operator must be a literal string'
+            _refuse(f"invalid expression: {what} (got: {given})")
+        return Compare(name, "not starts" if negated else "starts", prefix)
+
     def _operator(self, name: str) -> Filter:
         token = self._next
-        if self._is("LIKE"):
-            self._unsupported("LIKE", name)
+        if self._is(token.text.upper()) and token.text.upper() in UNSUPPORTED:
+            self._unsupported(token.text.upper(), name)
         if token.kind == "end" or token.text.upper() in ("AND", "OR", ")"):
             _refuse("invalid expression: incomplete expression")
         if token.text not in OPERATORS:
             _malformed(token)
-        self._take()
-        return Compare(name, OPERATORS[token.text], self._value(name))
+        operator, value = OPERATORS[token.text], self._value(name)
+        if operator not in ("=", "!=") and self._types[name] in UNORDERED:
+            self._unsupported(operator, name)
+        return Compare(name, operator, value)
 
     def _between(self, name: str, negated: bool) -> Filter:
         low = self._value(name)
         self._expect("AND")
-        inside = Junction("AND", (Compare(name, ">=", low), Compare(name, "<=", self._value(name))))
+        high = self._value(name)
+        if self._types[name] in (*UNORDERED, Type.INDEXED_VALUE_TYPE_BOOL):
+            what = f"cannot do range condition on search attribute '{name}' of type {self._type_name(name)}"
+            _refuse(f"invalid expression: {what}")
+        inside = Junction("AND", (Compare(name, ">=", low), Compare(name, "<=", high)))
         return Not(inside) if negated else inside
 
     def _values(self, name: str) -> tuple[Value, ...]:
@@ -260,7 +303,7 @@ class _Parser:
         if token.kind == "word" and word in ("TRUE", "FALSE"):
             return self._typed(name, word == "TRUE")
         if token.kind == "number":
-            return self._typed(name, int(token.text) if re.fullmatch(r"-?\d+", token.text) else float(token.text))
+            return self._typed(name, _number_of(token.text))
         if token.kind != "string":
             _malformed(token)
         return self._typed(name, token.text)
@@ -277,11 +320,35 @@ class _Parser:
         read = _SPECIAL.get(name) or _TYPED[self._types[name]]
         typed = read(value)
         if typed is None:
+            if name in _SPECIAL and isinstance(value, float):
+                _refuse(f"invalid expression: unexpected value type float64 for search attribute {name}")
             shown, kind = _shown(value)
             _refuse(
                 f"invalid expression: invalid value type for search attribute {name} of type {self._type_name(name)}: {shown} (type: {kind})"
             )
         return typed
+
+
+def _number_of(text: str) -> int | float:
+    """A number as the official server reads it: what does not fit 64 bits is a fraction."""
+    whole = int(text) if re.fullmatch(r"[-+]?\d+", text) else None
+    if whole is not None and -LARGEST - 1 <= whole <= LARGEST:
+        return whole
+    if math.isinf(fraction := float(text)):
+        _refuse(f'invalid expression: unable to parse value "{text}"')
+    return fraction
+
+
+def _depth(filter: Filter) -> int:
+    """How deep operators stand in each other."""
+    if isinstance(filter, Not):
+        return 1 + _depth(filter.part)
+    depth = 1
+    if isinstance(filter, Junction):
+        depth = _depth(filter.parts[0])
+        for part in filter.parts[1:]:
+            depth = 1 + max(depth, _depth(part))
+    return depth
 
 
 def _shown(value: Value) -> tuple[str, str]:
@@ -290,7 +357,7 @@ def _shown(value: Value) -> tuple[str, str]:
         return str(value).lower(), "bool"
     if isinstance(value, str):
         return f'"{value}"', "string"
-    return str(value), "int64" if isinstance(value, int) else "float64"
+    return str(value).removesuffix(".0"), "int64" if isinstance(value, int) else "float64"
 
 
 def _status(value: Value) -> Value | None:
@@ -308,14 +375,15 @@ def _status(value: Value) -> Value | None:
 def _time(value: Value) -> Value | None:
     """Nanoseconds since 1970 of an RFC 3339 text; a whole number is that already."""
     if isinstance(value, str):
-        found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", value)
+        found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", value)
         try:
             seconds = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00")).timestamp() if found else None
         except ValueError:
             seconds = None
         if found is None or seconds is None:
             _refuse(f"invalid expression: unable to parse datetime '{value}'")
-        return int(seconds) * 1_000_000_000 + int((found[2] or "").ljust(9, "0"))
+        nanos = int(seconds) * 1_000_000_000 + int((found[2] or "")[:9].ljust(9, "0"))
+        return max(-LARGEST, min(nanos, LARGEST))
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -333,15 +401,20 @@ UNITS = {
 
 def _span(value: Value) -> Value | None:
     """Nanoseconds of a Go duration (1h30m), a clock (12:34:56) or a whole number."""
-    if isinstance(value, str):
-        clock = re.fullmatch(r"(\d+):(\d\d):(\d\d)", value)
-        if clock:
-            return (int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])) * 10**9
-        if not re.fullmatch(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d))+", value):
-            _refuse(f"invalid expression: invalid value for search attribute ExecutionDuration: {value}")
+    if not isinstance(value, str):
+        return _whole(value)
+    if re.fullmatch(r"[-+]?\d+", value):
+        total: float = int(value)
+    elif clock := re.fullmatch(r"(\d+):(\d\d?):(\d\d?)", value):
+        return min((int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])) * 10**9, LARGEST)
+    elif re.fullmatch(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d))+", value):
         total = sum(float(n) * UNITS[unit] for n, _, unit in re.findall(r"(\d+(\.\d+)?)(ns|us|µs|ms|s|m|h|d)", value))
-        return int(-total if value.startswith("-") else total)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        total = -total if value.startswith("-") else total
+    else:
+        total = math.inf
+    if abs(total) > LARGEST:
+        _refuse(f"invalid expression: invalid duration value for search attribute ExecutionDuration: {value}")
+    return int(total)
 
 
 def _text(value: Value) -> Value | None:
@@ -350,6 +423,11 @@ def _text(value: Value) -> Value | None:
 
 def _whole(value: Value) -> Value | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _numeric(value: Value) -> Value | None:
+    """An attribute of whole numbers may be compared with any number."""
+    return None if isinstance(value, bool | str) else value
 
 
 def _number(value: Value) -> Value | None:
@@ -365,7 +443,7 @@ _TYPED: dict[int, Callable[[Value], Value | None]] = {
     Type.INDEXED_VALUE_TYPE_TEXT: _text,
     Type.INDEXED_VALUE_TYPE_KEYWORD: _text,
     Type.INDEXED_VALUE_TYPE_KEYWORD_LIST: _text,
-    Type.INDEXED_VALUE_TYPE_INT: _whole,
+    Type.INDEXED_VALUE_TYPE_INT: _numeric,
     Type.INDEXED_VALUE_TYPE_DOUBLE: _number,
     Type.INDEXED_VALUE_TYPE_BOOL: _truth,
     Type.INDEXED_VALUE_TYPE_DATETIME: _time,
