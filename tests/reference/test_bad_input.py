@@ -27,7 +27,7 @@ def test_same_refusal(pair: Pair, case: Case) -> None:
     before = pair.ours.snapshot()
     official, ours = (world.answer(case.rpc, request_of(case, world)) for world in pair)
     assert ours == official
-    assert official.code != "OK", "this is not bad input"
+    assert official.code not in ("OK", "DEADLINE_EXCEEDED"), "this is not bad input"
     assert pair.ours.snapshot() == before
 
 
