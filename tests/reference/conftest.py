@@ -22,7 +22,7 @@ class Pair(NamedTuple):
     ours: World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a held workflow task ends after two minutes
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     tag, log = uuid.uuid4().hex[:12], tmp_path_factory.mktemp("reference")
     attributes = ("--search-attribute", "Colour=Keyword", "--search-attribute", "Size=Int")
