@@ -9,7 +9,6 @@ import asyncio
 import gc
 import logging
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -52,7 +51,6 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 GARBAGE_THRESHOLDS = (20_000, 20, 50)  # messages have no cycles: looking for them often is waste
 
-SWITCH_SECONDS = 0.0005  # the writer thread asks for the interpreter at every statement: at the default 5 ms a commit takes ten times as long
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,6 @@ async def _main(settings: Settings, ready: Callable[[], None]) -> int:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
-        sys.setswitchinterval(SWITCH_SECONDS)
         ready()
         await stop.wait()
         log.info("the server stops")
