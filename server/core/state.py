@@ -80,14 +80,15 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 # Kinds of pending rows. Numbers are stored: never reuse one.
-ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE = 1, 2, 3, 4, 5, 6, 7, 8, 9
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 
 @dataclass(slots=True)
 class Admitted:
-    """An update that no worker has answered yet. `sent`: the worker that holds the workflow task has it."""
+    """An update that no worker has answered yet; one without request was admitted by an event (State.reapplied), which is where workers
+    find it. `sent`: the worker that holds the workflow task has it."""
 
-    request: UpdateRequest
+    request: UpdateRequest | None
     sent: bool = False
 
 
@@ -102,7 +103,7 @@ class Key(NamedTuple):
 class State:
     """One run. `started` is event 1 (its attributes are what the caller asked for: input, policies, parents); None before start.
     `buffered` holds events that happened while a worker holds a workflow task: applied, but without an id yet. `admitted` (in the order of
-    arrival) and `close_attempted` (the worker wanted to end the run but had not seen all news) are in memory only."""
+    arrival; but for those also in `reapplied`) and `close_attempted` (the worker wanted to end the run but had not seen all news) are in memory only."""
 
     __slots__ = (
         "activities",
@@ -116,6 +117,7 @@ class State:
         "close_attempted",
         "core",
         "key",
+        "reapplied",
         "requests",
         "signals_sent",
         "started",
@@ -137,6 +139,7 @@ class State:
         self.signals_sent: Table[int, External] = Table(SIGNAL_SENT)
         self.cancels_sent: Table[int, External] = Table(CANCEL_SENT)
         self.updates: Table[str, Update] = Table(UPDATE)
+        self.reapplied: Table[str, Update] = Table(REAPPLIED)  # updates that a reset took along, not accepted again yet
         self.admitted: dict[str, Admitted] = {}
         self.close_attempted = False
         self.buffered: list[HistoryEvent] = []
@@ -158,6 +161,7 @@ class State:
             self.signals_sent,
             self.cancels_sent,
             self.updates,
+            self.reapplied,
         )
 
     @property
@@ -239,6 +243,11 @@ def _load_update(state: State, id: str, data: bytes) -> None:
     state.updates[id] = Update.FromString(data)
 
 
+def _load_reapplied(state: State, id: str, data: bytes) -> None:
+    state.reapplied[id] = Update.FromString(data)
+    state.admitted[id] = Admitted(None)
+
+
 def _load_buffered(state: State, id: str, data: bytes) -> None:
     state.buffered.append(HistoryEvent.FromString(data))
     state.buffered_saved.append(int(id))
@@ -259,4 +268,5 @@ _LOAD = {
     SIGNAL_SENT: _load_signal_sent,
     CANCEL_SENT: _load_cancel_sent,
     UPDATE: _load_update,
+    REAPPLIED: _load_reapplied,
 }

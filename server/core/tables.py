@@ -47,6 +47,7 @@ APPLY: dict[int, Fold] = {
     E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: close.apply_workflow_execution_continued_as_new,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: cancel.apply_workflow_execution_cancel_requested,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: signals.apply_workflow_execution_signaled,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: updates.apply_workflow_execution_update_admitted,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: updates.apply_workflow_execution_update_accepted,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED: updates.apply_workflow_execution_update_completed,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: start.apply_workflow_execution_options_updated,

@@ -440,8 +440,9 @@ def apply_workflow_task_completed(state: State, event: HistoryEvent) -> None:
     builds.note_completed(state, event)
 
 
-def apply_workflow_task_failed(state: State, _event: HistoryEvent) -> None:
-    _drop(state)
+def apply_workflow_task_failed(state: State, event: HistoryEvent) -> None:
+    reset = event.workflow_task_failed_event_attributes.cause == Cause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+    _drop(state, repeats=not reset)
 
 
 def apply_workflow_task_timed_out(state: State, event: HistoryEvent) -> None:

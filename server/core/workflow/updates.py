@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from temporalio.api.command.v1 import Command
@@ -106,7 +106,8 @@ def _check_limits(state: State, request: UpdateWorkflowExecutionRequest, limits:
     if most and open >= most:
         raise _busy(f"limit on number of concurrent in-flight updates has been reached ({most})", cause)
     _check_total(state, limits)
-    size = request.request.ByteSize() + sum(each.request.ByteSize() for each in state.admitted.values())
+    others = (each.request.ByteSize() for each in state.admitted.values() if each.request is not None)
+    size = request.request.ByteSize() + sum(others)
     most = limits.updates_in_flight_bytes_max
     if most and size >= most:
         raise _busy(f"limit on total payload size of in-flight updates has been reached ({most} bytes)", cause)
@@ -132,6 +133,8 @@ def send(state: State, response: PollWorkflowTaskQueueResponse, *, again: bool =
         if admitted.sent and not again:
             continue
         admitted.sent = True
+        if admitted.request is None:
+            continue  # its event is how the worker learns of it
         message = response.messages.add(
             id=_message_id(id), protocol_instance_id=id, event_id=state.core.task.started_event_id - 1
         )
@@ -249,12 +252,14 @@ def _accept(step: Step, id: str, acceptance: Acceptance) -> None:
     sequencing = acceptance.accepted_request_sequencing_event_id
     _set(sequencing, "accepted_request_sequencing_event_id", "Acceptance")
     _set(acceptance.accepted_request_message_id, "accepted_request_message_id", "Acceptance")
-    attributes = {
+    attributes: dict[str, Any] = {
         "protocol_instance_id": id,
         "accepted_request_message_id": _message_id(id),
         "accepted_request_sequencing_event_id": sequencing,
-        "accepted_request": step.state.admitted[id].request,
     }
+    request = step.state.admitted[id].request
+    if request is not None:
+        attributes["accepted_request"] = request
     step.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, attributes)
     step.updates.append(Updated(id))
 
@@ -279,6 +284,8 @@ def _complete(step: Step, id: str, response: Response) -> None:
 
 def _reject(step: Step, id: str, failure: Failure) -> None:
     del step.state.admitted[id]
+    if id in step.state.reapplied:
+        del step.state.reapplied[id]
     step.updates.append(Updated(id, Outcome(failure=failure)))
 
 
@@ -297,6 +304,8 @@ def on_close(step: Step) -> None:
     for id in state.admitted:
         step.updates.append(Updated(id, error=closing() if followed else NotFound(CLOSED_BEFORE)))
     state.admitted.clear()
+    for id in list(state.reapplied):
+        del state.reapplied[id]
     for id, update in state.updates.items():
         if not update.completed_event_id:
             step.updates.append(Updated(id, outlived()))
@@ -305,11 +314,26 @@ def on_close(step: Step) -> None:
 # Folds -----------------------------------------------------------------------------------------------------------------------------
 
 
+def apply_workflow_execution_update_admitted(state: State, event: HistoryEvent) -> None:
+    request = event.workflow_execution_update_admitted_event_attributes.request
+    id = request.meta.update_id
+    state.reapplied[id] = Update(admitted_event_id=event.event_id)
+    state.admitted[id] = Admitted(None)
+    state.core.update_count += 1
+    if request.request_id:
+        state.requests[request.request_id] = Request(event_type=event.event_type, event_id=event.event_id)
+
+
 def apply_workflow_execution_update_accepted(state: State, event: HistoryEvent) -> None:
     a = event.workflow_execution_update_accepted_event_attributes
-    state.admitted.pop(a.protocol_instance_id, None)
-    state.updates[a.protocol_instance_id] = Update(accepted_event_id=event.event_id)
-    state.core.update_count += 1
+    id = a.protocol_instance_id
+    state.admitted.pop(id, None)
+    state.updates[id] = Update(accepted_event_id=event.event_id)
+    if id in state.reapplied:
+        state.updates[id].admitted_event_id = state.reapplied[id].admitted_event_id
+        del state.reapplied[id]
+    else:
+        state.core.update_count += 1
     if a.accepted_request.request_id:
         request = Request(event_type=event.event_type, event_id=event.event_id)
         state.requests[a.accepted_request.request_id] = request
