@@ -80,7 +80,18 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 # Kinds of pending rows. Numbers are stored: never reuse one.
-ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@ folds them into the state at once, and collects what is to be offered to workers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -44,6 +45,9 @@ class Step:
         self.lapsed: list[tuple[str, int]] = []
         self.sends: list[tuple[int, Outgoing]] = []
         self.updates: list[Updated] = []
+        self.kept: Sequence[
+            tuple[int, int, bytes]
+        ] = ()  # of a reset: the history it begins with (first and last id, encoded)
         self.late: list[HistoryEvent] = []  # what commands caused besides their own events: numbered by the next flush
         self.was_status = state.core.status
         self._was_speculative = state.core.task.kind == WorkflowTask.SPECULATIVE

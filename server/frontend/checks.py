@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Callback, Link, Priority, WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentOptions
 from temporalio.api.enums.v1 import (
+    ResetReapplyType,
     TaskQueueKind,
     WorkerVersioningMode,
     WorkflowIdConflictPolicy,
@@ -26,6 +27,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     QueryWorkflowRequest,
     RequestCancelWorkflowExecutionRequest,
+    ResetWorkflowExecutionRequest,
     SignalWithStartWorkflowExecutionRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
@@ -35,7 +37,7 @@ from temporalio.api.workflowservice.v1 import (
 from server.core import cron, durations, retry, search_attributes
 from server.core.limits import Limits
 from server.core.outcome import Namespace
-from server.core.rejected import InvalidArgument, PermissionDenied, Unimplemented
+from server.core.rejected import Internal, InvalidArgument, PermissionDenied, Unimplemented
 
 LINKS_MAX = 10
 LINK_BYTES_MAX = 4000
@@ -152,6 +154,15 @@ def terminate(request: TerminateWorkflowExecutionRequest, namespace: Namespace) 
     links(request.links)
     request.reason = request.reason or "terminated by user via frontend"
     request.identity = request.identity or "frontend-service"
+
+
+def reset(request: ResetWorkflowExecutionRequest, namespace: Namespace) -> None:
+    """ResetWorkflowExecution."""
+    require(request.request_id, "RequestId is not set on request.")
+    short(request.request_id, "RequestId", namespace.limits)
+    of_workflow_execution(request, namespace)
+    if request.reset_reapply_type not in ResetReapplyType.values():
+        raise Internal(f"unknown reset reapply type: {request.reset_reapply_type}")
 
 
 def of_execution(

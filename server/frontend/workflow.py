@@ -38,6 +38,7 @@ def table(engine: Engine) -> Table:
         "SignalWorkflowExecution": Rpc(engine.signal_workflow_execution, checks.signal),
         "RequestCancelWorkflowExecution": Rpc(engine.request_cancel_workflow_execution, checks.cancel),
         "TerminateWorkflowExecution": Rpc(engine.terminate_workflow_execution, checks.terminate),
+        "ResetWorkflowExecution": Rpc(engine.reset_workflow_execution, checks.reset),
         "DeleteWorkflowExecution": Rpc(engine.delete_workflow_execution, checks.of_workflow_execution),
         "DescribeWorkflowExecution": Rpc(engine.describe_workflow_execution, checks.of_execution),
         "GetWorkflowExecutionHistory": Rpc(history, checks.of_execution, contextual=True),

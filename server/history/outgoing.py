@@ -68,6 +68,21 @@ def _namespace(shard: Shard, id: str) -> Namespace:
     return shard.parts.namespaces.by_id(id)
 
 
+async def _tell(shard: Shard, namespace: Namespace, at: WorkflowExecution, decide: Callable[[Step], None]) -> None:
+    """Runs the decision on a run, or on what it was reset to (api/recordchildworkflowcompleted follows them, too). Raises NotFound."""
+    run_id = ""
+
+    def told(step: Step) -> None:
+        nonlocal run_id
+        run_id = "" if step.state.running else step.state.core.reset_run_id
+        if not run_id:
+            decide(step)
+
+    await shard.run(namespace, at.workflow_id, at.run_id, told)
+    if run_id:
+        await _tell(shard, namespace, WorkflowExecution(workflow_id=at.workflow_id, run_id=run_id), decide)
+
+
 async def _answer(shard: Shard, id: int, note: Outgoing, decide: Callable[[Step], None]) -> bool:
     """Tells the sender; False when it is not there to be told any more. The row goes with the answer."""
 
@@ -77,7 +92,7 @@ async def _answer(shard: Shard, id: int, note: Outgoing, decide: Callable[[Step]
 
     try:
         namespace = _namespace(shard, note.source_namespace_id)
-        await shard.run(namespace, note.source_workflow_id, note.source_run_id, answered)
+        await _tell(shard, namespace, _source(note), answered)
     except NotFound:
         shard.forget_message(note, id)
         return False
@@ -108,7 +123,8 @@ async def _child_closed(shard: Shard, id: int, note: Outgoing) -> None:
         namespace = _namespace(shard, note.target_namespace_id)
         parent = shard.parts.of(namespace.id, note.target_workflow_id)
         decide = partial(children.child_closed, note=note)
-        await parent.run(namespace, note.target_workflow_id, note.target_run_id, decide)
+        at = WorkflowExecution(workflow_id=note.target_workflow_id, run_id=note.target_run_id)
+        await _tell(parent, namespace, at, decide)
     except NotFound:
         log.debug("the parent of %s waits no more", note.source_workflow_id)
     shard.forget_message(note, id)

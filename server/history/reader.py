@@ -152,11 +152,18 @@ def _joined(chunks: list[Chunk], first: int, last: int = 0) -> bytes:
     """The events from `first` (to `last`) of chunks that follow one another."""
     parts = [chunk.data for chunk in chunks]
     tail = chunks[-1]
-    if last and tail.last > last:
-        parts[-1] = parts[-1][: _offset(tail.data, last + 1 - tail.first)]
+    if last:
+        parts[-1] = cut(tail, last).data
     if chunks[0].first < first:
         parts[0] = parts[0][_offset(chunks[0].data, first - chunks[0].first) :]
     return b"".join(parts)
+
+
+def cut(chunk: Chunk, last: int) -> Chunk:
+    """The chunk up to event `last`."""
+    if chunk.last <= last:
+        return chunk
+    return Chunk(chunk.first, last, chunk.data[: _offset(chunk.data, last + 1 - chunk.first)])
 
 
 def _offset(data: bytes, number: int) -> int:

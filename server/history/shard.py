@@ -130,7 +130,7 @@ class Shard:
         decision was replaced. Raises Rejected: what the decision raised or replied, Missing, Unavailable."""
         for _ in range(TRIES_MAX):
             workflow, run = await self.loader.find(namespace.id, workflow_id, run_id)
-            step = self._step(run, namespace)
+            step = self.step(run, namespace)
             try:
                 reply = decide(step)
             except Rejected:
@@ -142,8 +142,8 @@ class Shard:
                 run_id, decide, after = run.key.run_id, discard.instead, None  # type: ignore[assignment]
                 continue
             except Exception as error:
-                raise self._broken(workflow, error) from error
-            if await self._durable(self._conclude(workflow, [step], after)):
+                raise self.broken(workflow, error) from error
+            if await self.durable(self.conclude(workflow, [step], after)):
                 return _answered(reply)
         raise Unavailable(LOST)
 
@@ -159,20 +159,20 @@ class Shard:
         for when none is in memory: the commit finds out. Raises Rejected."""
         for _ in range(TRIES_MAX):
             workflow, run = await self.loader.find_current(namespace.id, workflow_id, likely)
-            new = self._unborn(workflow, namespace)
-            step = self._step(run, namespace) if run else None
+            new = self.unborn(workflow, namespace)
+            step = self.step(run, namespace) if run else None
             try:
                 reply = decide(step, new)
             except Rejected:
                 await self.loader.undisturbed(workflow)
                 raise
             except Exception as error:
-                raise self._broken(workflow, error) from error
+                raise self.broken(workflow, error) from error
             steps = [each for each in (step, new) if each is not None and _changed(each)]
             if not steps:
                 await self.loader.undisturbed(workflow)
                 return _answered(reply)
-            if await self._durable(self._conclude(workflow, steps)):
+            if await self.durable(self.conclude(workflow, steps)):
                 return _answered(reply)
             likely = True
         raise Unavailable(LOST)
@@ -207,7 +207,7 @@ class Shard:
         commit = self._commit_of(workflow)
         commit.add(batch)
         commit.effects.append(partial(self._removed, run))
-        if not await self._durable(commit):
+        if not await self.durable(commit):
             raise Unavailable(LOST)
 
     def cached(self, state: State) -> Run:
@@ -232,15 +232,20 @@ class Shard:
             workflow = self.cache.get(note.source_namespace_id, note.source_workflow_id)
             self._commit_of(workflow).batch.tasks_done.append((outgoing.ROW, id))
 
-    def _step(self, run: Run, namespace: Namespace) -> Step:
+    # For decisions on more than one run (resets.py), in this order and without awaiting in between: step and unborn, the decision, conclude,
+    # durable.
+
+    def step(self, run: Run, namespace: Namespace) -> Step:
+        """A decision on a run whose state is loaded."""
         assert run.state is not None
         return Step(run.state, self.parts.environment.now(), namespace, self._ids)
 
-    def _unborn(self, workflow: Workflow, namespace: Namespace) -> Step:
+    def unborn(self, workflow: Workflow, namespace: Namespace) -> Step:
+        """A decision on a run that does not exist yet."""
         state = State(Key(*workflow.id, self._ids.run_id()))
         return Step(state, self.parts.environment.now(), namespace, self._ids)
 
-    def _conclude(
+    def conclude(
         self,
         workflow: Workflow,
         steps: list[Step],
@@ -253,7 +258,7 @@ class Shard:
             rows = turn.rows()
         except Exception as error:
             turn.release(Down())
-            raise self._broken(workflow, error) from error
+            raise self.broken(workflow, error) from error
         commit = self._commit_of(workflow)
         commit.add(rows)
         commit.decisions += 1
@@ -270,7 +275,7 @@ class Shard:
             self.parts.committer.submit(commit)
         return commit
 
-    async def _durable(self, commit: Commit) -> bool:
+    async def durable(self, commit: Commit) -> bool:
         """True once it is; False when the store holds something else than was assumed, so that one can decide again. Raises Rejected."""
         try:
             await commit.durable()
@@ -284,7 +289,7 @@ class Shard:
             raise Unavailable(LOST) from fault
         return True
 
-    def _broken(self, workflow: Workflow, error: Exception) -> Internal:
+    def broken(self, workflow: Workflow, error: Exception) -> Internal:
         """A bug: what it has done to the states must not be seen."""
         log.error("a decision on workflow %s failed", workflow.id[1], exc_info=error)
         workflow.spoil()

@@ -133,6 +133,9 @@ class Turn:
             run = self._shard.cached(step.state)
             if step.was_status == 0:
                 self._point(batch, run)
+            for kept in step.kept:
+                batch.history.append(History(RunKey(*run.key), *kept))
+                run.remember(Chunk(*kept))
             self._add_run(batch, run, outcome)
             for dispatch in outcome.dispatches:
                 data = waiting(outcome.state, dispatch).SerializeToString()

@@ -130,6 +130,15 @@ def _offer(step: Step, id: int) -> None:
     )
 
 
+def begin_again(step: Step, id: int) -> None:
+    """After a reset: it counts as scheduled just now."""
+    activity = step.state.activities.edit(id)
+    activity.scheduled_time = activity.attempt_scheduled_time = step.now
+    if activity.schedule_to_close_timeout:
+        activity.schedule_to_close_deadline = step.now + activity.schedule_to_close_timeout
+    _offer(step, id)
+
+
 def _priority(state: State, activity: Activity) -> Priority | None:
     """The activity's own, with the workflow's for what it leaves open: common/priorities."""
     if not state.core.HasField("priority"):

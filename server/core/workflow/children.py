@@ -21,7 +21,7 @@ from server.core.outcome import SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_STAR
 from server.core.rejected import BadCommand, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Child, Outgoing
-from server.core.workflow import activity_options, commands, describe, start
+from server.core.workflow import activity_options, close, commands, describe, start
 from server.core.workflow.external import target_namespace_id
 
 if TYPE_CHECKING:
@@ -59,8 +59,13 @@ def start_child_workflow_execution(step: Step, command: Command, completed_event
         if a.HasField(name):  # type: ignore[arg-type]
             attributes[name] = getattr(a, name)
     event = step.emit(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, attributes, **commands.extras(command))
+    ask(step, event)
+
+
+def ask(step: Step, event: HistoryEvent, request_id: str = "") -> None:
+    """Sends what the initiated event says. A request id starts one child, however often it is sent; without one a new one is made."""
     child = step.state.children.edit(event.event_id)
-    child.request_id = step.ids.run_id()
+    child.request_id = request_id or step.ids.run_id()
     child.send_id = step.send(
         SEND_START_CHILD,
         initiated_event_id=event.event_id,
@@ -144,7 +149,6 @@ def _defaults(step: Step, a: Any) -> dict[str, Any]:
             "name": a.task_queue.name or step.state.asked.task_queue.name,
             "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL,
         },
-        "workflow_execution_timeout": execution,
         "workflow_run_timeout": run,
         "workflow_task_timeout": duration(start.task_timeout_of(step, task, run.ToNanoseconds())),
         "memo": payloads.memo(a.memo),
@@ -152,6 +156,8 @@ def _defaults(step: Step, a: Any) -> dict[str, Any]:
             search_attributes.typed(a.search_attributes, step.namespace.search_attributes)
         ),
     }
+    if a.HasField("workflow_execution_timeout"):
+        out["workflow_execution_timeout"] = execution
     if a.HasField("retry_policy"):
         out["retry_policy"] = retry.defaulted(a.retry_policy, step.namespace.limits)
     return out
@@ -307,6 +313,8 @@ def on_close(step: Step) -> None:
     state = step.state
     asked = state.asked
     closing = step.events[-1]
+    if state.core.reset_run_id and close.is_reset(closing):
+        return  # its reset carries on, with the same parent and the same children
     if asked.parent_workflow_execution.workflow_id and not state.core.new_run_id and closing.event_type in CLOSED:
         step.send(
             SEND_CHILD_CLOSED,

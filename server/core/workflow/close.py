@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from server.core.step import Step
 
 E = EventType
+RESETTER = "history-resetter"  # its identity: service/history/consts/const.go
 S = WorkflowExecutionStatus
 COMPLETED = "workflow execution already completed"
 ANOTHER_CHAIN = "workflow execution not found"
@@ -53,6 +54,11 @@ def terminate(
     tasks.abandon(step)
     attributes: dict[str, Any] = {"reason": reason, "identity": identity, "details": details}
     _close(step, E.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED, attributes, links=links)
+
+
+def is_reset(event: HistoryEvent) -> bool:
+    """The closing event of a run that was ended for another to begin from the middle of it."""
+    return event.workflow_execution_terminated_event_attributes.identity == RESETTER
 
 
 # Commands --------------------------------------------------------------------------------------------------------------------------

@@ -106,11 +106,15 @@ def _info(state: State) -> WorkflowExecutionInfo:
 
 def _extended(state: State) -> WorkflowExecutionExtendedInfo:
     core = state.core
+    assert state.started is not None
     info = WorkflowExecutionExtendedInfo(
         run_expiration_time=timestamp(core.run_deadline) if core.run_deadline else NEVER,
-        original_start_time=timestamp(core.start_time),
+        original_start_time=state.started.event_time,
         cancel_requested=core.cancel_requested,
+        reset_run_id=core.reset_run_id,
     )
+    if core.base_run_id:
+        info.last_reset_time.CopyFrom(timestamp(core.start_time))
     if core.execution_deadline:
         info.execution_expiration_time.CopyFrom(timestamp(core.execution_deadline))
     for id, request in state.requests.items():

@@ -15,7 +15,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from server.core.outcome import SEND_CANCEL, SEND_SIGNAL
 from server.core.rejected import BadCommand, Discard, NamespaceNotFound
-from server.core.state import State, Table
+from server.core.state import State
 from server.core.state_pb2 import External, Outgoing
 from server.core.workflow import commands
 
@@ -62,7 +62,7 @@ def signal_external_workflow_execution(step: Step, command: Command, completed_e
     if a.HasField("header"):
         attributes["header"] = a.header
     event = step.emit(E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, attributes, **commands.extras(command))
-    _ask(step, step.state.signals_sent, SEND_SIGNAL, event)
+    ask(step, event)
 
 
 def request_cancel_external_workflow_execution(step: Step, command: Command, completed_event_id: int) -> None:
@@ -93,7 +93,7 @@ def request_cancel_external_workflow_execution(step: Step, command: Command, com
     event = step.emit(
         E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, attributes, **commands.extras(command)
     )
-    _ask(step, state.cancels_sent, SEND_CANCEL, event)
+    ask(step, event)
 
 
 def target_namespace_id(step: Step, name: str) -> str:
@@ -135,10 +135,13 @@ def _too_many(what: str, count: int, limit: int) -> str:
     return f"the number of pending {what}, {count}, has reached the per-workflow limit of {limit}"
 
 
-def _ask(step: Step, table: Table[int, External], kind: int, event: HistoryEvent) -> None:
-    """Notes that an answer is awaited, and what is to be sent."""
-    record = table.edit(event.event_id)
-    record.request_id = step.ids.run_id()
+def ask(step: Step, event: HistoryEvent, request_id: str = "") -> None:
+    """Sends what the initiated event says, and awaits the answer. The receiver takes a request id once; without one a new one is made."""
+    cancels = event.event_type == E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED
+    state = step.state
+    record = (state.cancels_sent if cancels else state.signals_sent).edit(event.event_id)
+    record.request_id = request_id or step.ids.run_id()
+    kind = SEND_CANCEL if cancels else SEND_SIGNAL
     record.send_id = step.send(kind, initiated_event_id=event.event_id, request_id=record.request_id, event=event)
 
 
