@@ -178,6 +178,14 @@ class Record(NamedTuple):
     data: bytes
 
 
+class Migration(NamedTuple):
+    """A step of the schema, from version - 1 to `version`. `statements` are what it runs, for people to read."""
+
+    version: int
+    name: str
+    statements: Sequence[str]
+
+
 class Member(NamedTuple):
     """A process of the cluster. `data` is opaque (roles, address)."""
 
@@ -230,9 +238,9 @@ Filter = Compare | OneOf | IsNull | Junction | Not
 class Store(Protocol):
     """A database that keeps executions, their history, tasks and small records."""
 
-    def acquire(self, lease: str, owner: str) -> int:
-        """Takes `lease` and returns its new range_id, higher than any before; afterwards every commit under an older one is
-        Fenced, one under way included. Raises Unavailable, Unknown."""
+    def acquire(self, lease: str, owner: str, above: int = 0) -> int:
+        """Takes `lease` and returns its new range_id, higher than any before and than `above`; afterwards every commit under an
+        older one is Fenced, one under way included. Raises Unavailable, Unknown."""
 
     def commit(self, batches: Sequence[Batch]) -> list[Fault | None]:
         """Applies each batch atomically and durably, batches of one lease in order; a later batch sees an earlier one. The result of a
@@ -271,6 +279,13 @@ class Store(Protocol):
     def members(self) -> list[Member]:
         """The processes whose time has not run out, by the database's clock, ordered by id. Raises Unavailable."""
 
+    def scan(self, after: bytes, limit: int) -> tuple[Batch | list[Record], bytes]:
+        """Everything that stands, part by part, for a store that nobody writes to meanwhile. A part is either up to `limit` rows of one
+        lease, as the batch that would write them to an empty store, its range_id the lease's own (pending rows and the list entry
+        come with their run's core row and do not count; a lease without rows is an empty batch); or up to `limit` records of any kind.
+        The bytes name the place behind the part, for `after` (empty: the beginning), and are empty at the end; they outlive the
+        process. The order is the store's own, and always the same. Raises Unavailable, Refused (`after` is not of this store)."""
+
     def schema_version(self) -> int:
         """The schema's version; 0 for an empty database. Raises Unavailable."""
 
@@ -303,5 +318,5 @@ class Hooks:
         """Opens the database of `url` without touching its schema. Raises Unavailable (not reachable), Refused (URL is wrong)."""
 
     @hookspec(firstresult=True)
-    def schema_latest(self, url: str) -> int | None:
-        """The newest schema version that this driver ships."""
+    def migrations(self, url: str) -> Sequence[Migration] | None:
+        """Every step of the schema that this driver ships, in order, from version 1."""

@@ -6,13 +6,13 @@ Only the entry point whose name is the scheme is loaded, so no other driver is i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from types import MappingProxyType
 
 import pluggy
 
-from drivers.base import ENTRY_POINTS, Hooks, Refused, Store
+from drivers.base import ENTRY_POINTS, Hooks, Migration, Refused, Store
 
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -25,12 +25,12 @@ def open_store(url: str, options: Mapping[str, str] = _NO_OPTIONS) -> Store:
     return store
 
 
-def schema_latest(url: str) -> int:
-    """The newest schema version that the driver of `url` ships. Raises Refused."""
-    latest: int | None = _manager(url).hook.schema_latest(url=url)
-    if latest is None:
-        raise Refused(f"The driver {_scheme(url)!r} does not tell its schema version.")
-    return latest
+def migrations(url: str) -> Sequence[Migration]:
+    """Every step of the schema that the driver of `url` ships, from version 1. Raises Refused."""
+    steps: Sequence[Migration] | None = _manager(url).hook.migrations(url=url)
+    if not steps:
+        raise Refused(f"The driver {_scheme(url)!r} does not tell the versions of its schema.")
+    return steps
 
 
 def _scheme(url: str) -> str:

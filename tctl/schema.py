@@ -32,9 +32,9 @@ def _opened(url: str) -> Iterator[Store]:
 
 
 def _tell(call: Local, url: str, version: int, before: int) -> None:
-    from drivers.registry import schema_latest
+    from drivers.registry import migrations
 
-    found = {"version": version, "latest": schema_latest(url), "before": before}
+    found = {"version": version, "latest": len(migrations(url)), "before": before}
     call.printer.data(found)
     call.printer.card([(name.capitalize(), value) for name, value in found.items()])
 

@@ -13,12 +13,15 @@ from drivers.conformance.odd import Odd
 from drivers.conformance.order import Order
 from drivers.conformance.paging import Paging
 from drivers.conformance.records import Records
+from drivers.conformance.scan import Scan
 from drivers.conformance.schema import Schema
 from drivers.conformance.snapshot import Snapshot
 from drivers.conformance.unknown import Lost
 
 
-class StoreContract(Atomic, Big, Crash, Differential, Fence, Lost, Members, Odd, Order, Paging, Records, Snapshot):
+class StoreContract(
+    Atomic, Big, Crash, Differential, Fence, Lost, Members, Odd, Order, Paging, Records, Scan, Snapshot
+):
     """What every Store keeps."""
 
 

@@ -43,8 +43,8 @@ class Model:
         self.visible: dict[tuple[str, RunKey], Visible] = {}
         self.small: dict[tuple[str, str], Record] = {}
 
-    def acquire(self, lease: str, owner: str) -> int:
-        self.ranges[lease] = self.ranges.get(lease, 0) + 1
+    def acquire(self, lease: str, owner: str, above: int = 0) -> int:
+        self.ranges[lease] = max(self.ranges.get(lease, 0), above) + 1
         return self.ranges[lease]
 
     def commit(self, batches: Sequence[Batch]) -> list[Fault | None]:
@@ -89,6 +89,12 @@ class Model:
         for kind, id in batch.tasks_done:
             self.waiting.pop((lease, kind, id), None)
         self.visible.update({(lease, entry.key): entry for entry in batch.visible})
+
+    def contents(self) -> dict[str, Any]:
+        """All that a store can show; a run's pending rows only while it has a core."""
+        tables = (self.ranges, self.pointers, self.cores, self.rows, self.waiting, self.visible, self.small)
+        pending = {run: rows for run, rows in self.pending.items() if rows and run in self.cores}
+        return {"pending": pending} | {str(number): table for number, table in enumerate(tables)}
 
     def load(self, lease: str, key: RunKey) -> Loaded | None:
         if (lease, key) not in self.cores:

@@ -12,7 +12,7 @@ from drivers.base import Batch, Conflict, Current, Execution, Fault, Fenced, His
 
 Row = tuple[Any, ...]
 Pointer = tuple[int, str, str]  # lease number, namespace id, workflow id
-_RUNS_OF_A_LEASE_BITS = 40
+RUNS_OF_A_LEASE_BITS = 40
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Lease:
         """A run number never given before."""
         self.runs += 1
         self.grown = True
-        return self.number << _RUNS_OF_A_LEASE_BITS | self.runs
+        return self.number << RUNS_OF_A_LEASE_BITS | self.runs
 
 
 @dataclass(slots=True)

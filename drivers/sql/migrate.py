@@ -9,22 +9,13 @@ from __future__ import annotations
 import re
 from functools import cached_property
 from importlib.resources import files
-from typing import NamedTuple
 
-from drivers.base import Refused
+from drivers.base import Migration, Refused
 from drivers.sql.connections import Connections
 from drivers.sql.dialect import Dialect
 
 _VERSION = "SELECT coalesce(max(version), 0) FROM migration"
 _FILE = re.compile(r"(\d{4})_(pre|post)_(\w+)\.sql")
-
-
-class Migration(NamedTuple):
-    """One file."""
-
-    version: int
-    name: str
-    statements: list[str]
 
 
 class Migrations:

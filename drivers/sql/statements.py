@@ -24,7 +24,9 @@ VISIBLE = Table(
 OF_A_RUN = ("pending", "history", "search", "visible")  # tables whose rows go when their run does
 NO_CLOSE = 2**63 - 1  # `visible.closed` of an open run: the newest of all
 
-LEASE_ACQUIRE = "UPDATE lease SET range_id = range_id + 1, owner = ? WHERE name = ?"
+LEASE_ACQUIRE = (
+    "UPDATE lease SET range_id = CASE WHEN range_id > ? THEN range_id ELSE ? END + 1, owner = ? WHERE name = ?"
+)
 LEASE_CREATE = "INSERT INTO lease (name, range_id, owner, runs) VALUES (?, 0, '', 0)"
 LEASE_RANGE = "SELECT range_id FROM lease WHERE name = ?"
 LEASE_RUNS = "UPDATE lease SET runs = ? WHERE number = ?"
@@ -59,3 +61,19 @@ RECORD_DELETE = "DELETE FROM record WHERE kind = ? AND id = ?"
 MEMBER_DELETE = "DELETE FROM member WHERE id = ?"
 MEMBER_INSERT = "INSERT INTO member (id, data, expires_at) VALUES (?, ?, {now} + ?)"
 MEMBERS = "SELECT id, data FROM member WHERE expires_at > {now} ORDER BY id"
+
+# What a scan reads. A run's number begins with its lease's, so that the runs of a lease are a range of numbers.
+SCAN_LEASE = "SELECT number, name, range_id FROM lease WHERE number >= ? ORDER BY number LIMIT 1"
+SCAN_RUNS = """
+SELECT number, namespace_id, workflow_id, run_id, core, wake_at FROM run
+WHERE number > ? AND number < ? ORDER BY number LIMIT ?"""
+SCAN_PENDING = "SELECT run, kind, id, data FROM pending WHERE run >= ? AND run <= ? ORDER BY run, kind, id"
+SCAN_VISIBLE = f"SELECT {', '.join(VISIBLE.columns)} FROM visible WHERE run >= ? AND run <= ? ORDER BY run"
+SCAN_HISTORY = """
+SELECT namespace_id, workflow_id, run_id, first, last, data, history.run FROM history JOIN run ON number = history.run
+WHERE history.run >= ? AND history.run < ? AND (history.run > ? OR first > ?) ORDER BY history.run, first LIMIT ?"""
+SCAN_POINTERS = """
+SELECT namespace_id, workflow_id, run_id, data FROM pointer
+WHERE lease = ? AND (namespace_id, workflow_id) > (?, ?) ORDER BY namespace_id, workflow_id LIMIT ?"""
+SCAN_TASKS = "SELECT kind, id, data FROM task WHERE lease = ? AND (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?"
+SCAN_RECORDS = "SELECT kind, id, version, data FROM record WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?"

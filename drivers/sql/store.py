@@ -31,6 +31,7 @@ from drivers.sql.changes import Changes, Standing
 from drivers.sql.connections import Connections
 from drivers.sql.dialect import Cursor, Dialect
 from drivers.sql.migrate import Migrations
+from drivers.sql.scan import Scanner
 from drivers.sql.standing import Standings
 from drivers.sql.visibility import SqlVisibility
 from drivers.sql.writer import Writer
@@ -47,15 +48,16 @@ class SqlStore(SqlVisibility):
         self._connections = Connections(dialect)
         self._writer = Writer(dialect)
         self._standings = Standings(self._writer, dialect.locking)
+        self._scanner = Scanner(self._read)
         self._committing = threading.Lock()
         super().__init__(dialect, self._connections)
 
-    def acquire(self, lease: str, owner: str) -> int:
+    def acquire(self, lease: str, owner: str, above: int = 0) -> int:
         with self._connections.writing() as cursor:
             cursor.execute(self._dialect.sql(s.LEASE_RANGE + self._dialect.locking), (lease,))
             if cursor.fetchone() is None:
                 cursor.execute(self._dialect.sql(s.LEASE_CREATE), (lease,))
-            cursor.execute(self._dialect.sql(s.LEASE_ACQUIRE), (owner, lease))
+            cursor.execute(self._dialect.sql(s.LEASE_ACQUIRE), (above, above, owner, lease))
             cursor.execute(self._dialect.sql(s.LEASE_RANGE), (lease,))
             range_id: int = cursor.fetchone()[0]
         return range_id
@@ -155,6 +157,9 @@ class SqlStore(SqlVisibility):
 
     def members(self) -> list[Member]:
         return [Member(*row) for row in self._read(s.MEMBERS.format(now=self._dialect.now), ())]
+
+    def scan(self, after: bytes, limit: int) -> tuple[Batch | list[Record], bytes]:
+        return self._scanner.part(after, limit)
 
     def schema_version(self) -> int:
         return self._migrations.version(self._connections, self._dialect)

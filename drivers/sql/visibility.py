@@ -63,7 +63,7 @@ class SqlVisibility:
         with self._connections.reading() as cursor:
             cursor.execute(self._dialect.sql(_LIST.format(condition=condition)), (namespace_id, *values, limit + 1))
             rows = cursor.fetchall()
-        found = [_visible(dict(zip(s.VISIBLE.columns, row, strict=True))) for row in rows[:limit]]
+        found = [visible_of(row) for row in rows[:limit]]
         return found, _encode(found[-1]) if len(rows) > limit else b""
 
     def count_visible(self, namespace_id: str, filter: Filter | None, group_by: str = "") -> list[tuple[object, int]]:
@@ -185,7 +185,9 @@ def _decode(token: bytes) -> tuple[int, int, str]:
         raise Refused("The page token is not one of this store.") from error
 
 
-def _visible(row: dict[str, Any]) -> Visible:
+def visible_of(columns: Sequence[Any]) -> Visible:
+    """The list entry that a row of `visible` holds."""
+    row = dict(zip(s.VISIBLE.columns, columns, strict=True))
     key = RunKey(row.pop("namespace_id"), row.pop("workflow_id"), row.pop("run_id"))
     del row["run"], row["closed"]
     row["search_attributes"] = json.loads(row.pop("search"))

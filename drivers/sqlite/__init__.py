@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from drivers.base import Store, hookimpl
+from drivers.base import Migration, Store, hookimpl
 from drivers.sql.migrate import Migrations
 from drivers.sql.store import SqlStore
 from drivers.sqlite.connect import Address
@@ -19,5 +19,5 @@ def open_store(url: str, options: Mapping[str, str]) -> Store:
 
 
 @hookimpl
-def schema_latest() -> int:
-    return MIGRATIONS.latest
+def migrations() -> Sequence[Migration]:
+    return MIGRATIONS.all
