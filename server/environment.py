@@ -52,6 +52,16 @@ class Environment(Protocol):
         """Runs a blocking write in the one thread that writes, after those asked for earlier."""
 
 
+async def pause(environment: Environment, nanoseconds: int) -> None:
+    """Returns after that time."""
+    over = asyncio.Event()
+    alarm = environment.call_at(environment.now() + nanoseconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        alarm.cancel()
+
+
 def uuid7(milliseconds: int, chance: int) -> int:
     """A UUID of version 7 (RFC 9562) from a time and 74 random bits."""
     return milliseconds << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1

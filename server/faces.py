@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from temporalio.api.common.v1 import Priority
 
 from server.core.outcome import Namespace, Poll
 from server.core.state import Key
+from server.core.state_pb2 import Outgoing
 
 
 @dataclass(slots=True)
@@ -90,6 +91,37 @@ class History(Protocol):
     ) -> list[Task]:
         """The tasks that wait for `queue`, oldest first: of each shard up to `limit` with an id above `after[shard]` (none: from the first).
         A task that has been offered but is not in the answer has been started or is moot. Raises Rejected (Unavailable)."""
+
+
+class Reached(NamedTuple):
+    """What came of a message to another workflow: the run id of a child that runs now; `cause` is the number of the official failed cause, 0
+    when it arrived."""
+
+    run_id: str = ""
+    cause: int = 0
+
+
+class Owners(Protocol):
+    """Which process of a cluster has which shard."""
+
+    @property
+    def heard(self) -> bool:
+        """Others count on this process; when not, its shards may have been taken."""
+
+    def owns(self, shard: int) -> bool:
+        """It is to be in this process."""
+
+    def held_by_another(self, shard: int) -> bool:
+        """Another process, which is alive, has not had the time to give it up."""
+
+    async def look(self) -> None:
+        """Asks the store who is there."""
+
+    async def moment(self) -> None:
+        """Returns when it is time to look at the shards again."""
+
+    async def reach(self, note: Outgoing) -> Reached:
+        """Delivers a message to its workflow, wherever that is. Raises Unavailable."""
 
 
 class Namespaces(Protocol):

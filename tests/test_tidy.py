@@ -23,7 +23,7 @@ from server.frontend.task_queue import TaskQueues
 from server.frontend.visibility import Lists
 from server.frontend.workflow import table as workflow_table
 from server.telemetry import Telemetry
-from tests.core.generate_state import CORE, generate
+from tests.core.generate_state import SOURCES, generate
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[1]
@@ -111,10 +111,11 @@ def test_every_module_says_what_it_promises(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
-def test_generated_messages_are_fresh(tmp_path: Path) -> None:
-    generate(tmp_path)
-    for name in ("state_pb2.py", "state_pb2.pyi"):
-        assert (tmp_path / name).read_text() == (CORE / name).read_text(), f"run `make proto`: {name} is old"
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_generated_messages_are_fresh(source: Path, tmp_path: Path) -> None:
+    generate(source, tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_text() == (source.parent / path.name).read_text(), f"run `make proto`: {path.name} is old"
 
 
 def served() -> set[str]:

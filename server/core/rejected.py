@@ -153,6 +153,13 @@ class Unavailable(Rejected):
     """Not now; the client retries."""
 
 
+class Moved(Unavailable):
+    """The shard is, or is about to be, in another process: ask there."""
+
+    def __init__(self) -> None:
+        super().__init__("the workflow is moving to another process of the cluster, try again")
+
+
 class DeadlineExceeded(Rejected):
     """The time that the caller gave is over."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from drivers.base import Fault, RunKey, Store
-from server.core.rejected import Missing, Unavailable
+from server.core.rejected import Missing, Moved, Unavailable
 from server.core.state import Key, State
+from server.core.state_pb2 import Outgoing
 from server.environment import Environment
-from server.faces import Matching, Namespaces
+from server.faces import Matching, Namespaces, Reached
 from server.history.cache import Cache, Run, Workflow
 from server.history.committer import Committer
 
@@ -33,17 +34,25 @@ class Parts:
     committer: Committer
     matching: Matching
     namespaces: Namespaces
-    of: Callable[[str, str], Shard]  # the shard of a namespace's id and a workflow id
+    of: Callable[
+        [str, str], Shard
+    ]  # the shard of a namespace's id and a workflow id; raises Moved when it is not in this process
+    reach: Callable[[Outgoing], Awaitable[Reached]]  # delivers a message to another workflow, wherever it is
+    keeps: Callable[
+        [int], Awaitable[bool]
+    ]  # whether the shard of that number still belongs to this process; asks the store
 
 
 class Loader:
-    """`ready` is set while the lease is held, `epoch` is its range_id; what was read in an earlier epoch is not believed."""
+    """`ready` is set while the lease is held, `epoch` is its range_id; what was read in an earlier epoch is not believed. Once it is `closed`
+    everything raises Moved."""
 
     def __init__(self, parts: Parts, lease: str, cache: Cache) -> None:
         self._parts = parts
         self._lease = lease
         self._cache = cache
         self.ready = asyncio.Event()
+        self.closed = False
         self.epoch = 0
 
     async def read(self, fn: Callable[..., R], *args: object) -> R:
@@ -65,17 +74,23 @@ class Loader:
 
     async def find(self, namespace_id: str, workflow_id: str, run_id: str) -> tuple[Workflow, Run]:
         """The run ("": the current one) with its state loaded; what the caller does before it awaits anything is done on that state.
-        Raises Missing, Unavailable."""
+        Raises Missing, Moved, Unavailable."""
         workflow = self._cache.get(namespace_id, workflow_id)
         run = workflow.loaded(run_id)
-        if run is None or not self.ready.is_set():
+        if run is None or not self.ready.is_set() or self.closed:
             with workflow.pinned():
                 run = await self._seek(workflow, run_id)
         return workflow, run
 
+    async def _held(self) -> None:
+        """Returns once the lease is held. Raises Moved."""
+        await self.ready.wait()
+        if self.closed:
+            raise Moved
+
     async def _seek(self, workflow: Workflow, run_id: str) -> Run:
         while True:
-            await self.ready.wait()
+            await self._held()
             if run := workflow.loaded(run_id):
                 return run
             if not run_id and workflow.current == "":
@@ -89,7 +104,7 @@ class Loader:
         workflow = self._cache.get(namespace_id, workflow_id)
         with workflow.pinned():
             while True:
-                await self.ready.wait()
+                await self._held()
                 if workflow.loading is None:
                     if run := workflow.loaded(""):
                         return workflow, run

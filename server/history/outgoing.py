@@ -1,7 +1,7 @@
 """Messages from one run to another workflow: start a child, signal, cancel, tell a parent, apply a parent close policy.
 
 Each is a row that is durable with the decision that sends it, is delivered at least once, in this process or the next, and is deleted with the
-answer. The receiver knows a repetition by its request id, or finds nothing left to do.
+answer. The receiver, which may live in another process, knows a repetition by its request id, or finds nothing left to do.
 Source: service/history/transfer_queue_active_task_executor.go.
 """
 
@@ -35,8 +35,10 @@ from server.core.rejected import AlreadyStarted, NamespaceNotFound, NotFound, Re
 from server.core.state_pb2 import Outgoing
 from server.core.step import Step
 from server.core.workflow import cancel, children, close, external, signals
+from server.faces import Reached
 
 if TYPE_CHECKING:
+    from server.history.loader import Parts
     from server.history.shard import Shard
 
 ROW = "x"
@@ -49,7 +51,8 @@ async def deliver(shard: Shard, id: int, note: Outgoing) -> None:
     """Delivers a message, however long it takes, and deletes its row. `shard` is the sender's."""
     while True:
         try:
-            await _DELIVER[note.kind](shard, id, note)
+            reached = await shard.parts.reach(note)
+            await _ANSWER.get(note.kind, _no_answer)(shard, id, note, reached)
             return
         except Unavailable as fault:
             log.info("a message of workflow %s waits: %s", note.source_workflow_id, fault)
@@ -60,12 +63,27 @@ async def deliver(shard: Shard, id: int, note: Outgoing) -> None:
             return
 
 
+def receiver(note: Outgoing) -> tuple[str, str]:
+    """The id of the namespace and the workflow id that a message is for."""
+    if note.kind == SEND_START_CHILD:
+        child = note.event.start_child_workflow_execution_initiated_event_attributes
+        return child.namespace_id, child.workflow_id
+    if note.kind == SEND_SIGNAL:
+        signal = note.event.signal_external_workflow_execution_initiated_event_attributes
+        return signal.namespace_id, signal.workflow_execution.workflow_id
+    if note.kind == SEND_CANCEL:
+        stop = note.event.request_cancel_external_workflow_execution_initiated_event_attributes
+        return stop.namespace_id, stop.workflow_execution.workflow_id
+    return note.target_namespace_id, note.target_workflow_id
+
+
+async def receive(parts: Parts, note: Outgoing) -> Reached:
+    """What a message does to its receiver, whose shard is in this process, once it is durable. Raises Unavailable."""
+    return await _RECEIVE[note.kind](parts, note)
+
+
 def _source(note: Outgoing) -> WorkflowExecution:
     return WorkflowExecution(workflow_id=note.source_workflow_id, run_id=note.source_run_id)
-
-
-def _namespace(shard: Shard, id: str) -> Namespace:
-    return shard.parts.namespaces.by_id(id)
 
 
 async def _tell(shard: Shard, namespace: Namespace, at: WorkflowExecution, decide: Callable[[Step], None]) -> None:
@@ -83,6 +101,10 @@ async def _tell(shard: Shard, namespace: Namespace, at: WorkflowExecution, decid
         await _tell(shard, namespace, WorkflowExecution(workflow_id=at.workflow_id, run_id=run_id), decide)
 
 
+async def _no_answer(shard: Shard, id: int, note: Outgoing, _reached: Reached) -> None:
+    shard.forget_message(note, id)
+
+
 async def _answer(shard: Shard, id: int, note: Outgoing, decide: Callable[[Step], None]) -> bool:
     """Tells the sender; False when it is not there to be told any more. The row goes with the answer."""
 
@@ -91,7 +113,7 @@ async def _answer(shard: Shard, id: int, note: Outgoing, decide: Callable[[Step]
         step.lapsed.append((ROW, id))
 
     try:
-        namespace = _namespace(shard, note.source_namespace_id)
+        namespace = shard.parts.namespaces.by_id(note.source_namespace_id)
         await _tell(shard, namespace, _source(note), answered)
     except NotFound:
         shard.forget_message(note, id)
@@ -102,62 +124,72 @@ async def _answer(shard: Shard, id: int, note: Outgoing, decide: Callable[[Step]
 # Children --------------------------------------------------------------------------------------------------------------------------
 
 
-async def _start_child(shard: Shard, id: int, note: Outgoing) -> None:
-    a = note.event.start_child_workflow_execution_initiated_event_attributes
-    cause, run_id = 0, ""
+async def _start_child(parts: Parts, note: Outgoing) -> Reached:
+    namespace_id, workflow_id = receiver(note)
     try:
-        target = _namespace(shard, a.namespace_id)
+        target = parts.namespaces.by_id(namespace_id)
         begin = partial(children.begin_child, note=note)
-        run_id = await shard.parts.of(target.id, a.workflow_id).begin(target, a.workflow_id, begin, likely=False)
+        return Reached(await parts.of(target.id, workflow_id).begin(target, workflow_id, begin, likely=False))
     except AlreadyStarted:
-        cause = StartFailed.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS
+        return Reached(cause=StartFailed.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS)
     except NamespaceNotFound:
-        cause = StartFailed.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND
+        return Reached(cause=StartFailed.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND)
+
+
+async def _child_answered(shard: Shard, id: int, note: Outgoing, reached: Reached) -> None:
+    """A child whose parent has gone meanwhile gets what its parent close policy says."""
+    run_id, cause = reached
     told = await _answer(shard, id, note, partial(children.child_answered, note=note, run_id=run_id, cause=cause))
-    if not told and run_id and a.parent_close_policy != ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON:
-        await _end_child(shard, a.namespace_id, a.workflow_id, run_id, a.parent_close_policy, _source(note))
+    policy = note.event.start_child_workflow_execution_initiated_event_attributes.parent_close_policy
+    if not told and run_id and policy != ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON:
+        namespace_id, workflow_id = receiver(note)
+        end = Outgoing(
+            kind=SEND_PARENT_CLOSED,
+            source_namespace_id=note.source_namespace_id,
+            source_workflow_id=note.source_workflow_id,
+            source_run_id=note.source_run_id,
+            target_namespace_id=namespace_id,
+            target_workflow_id=workflow_id,
+            first_run_id=run_id,
+            parent_close_policy=policy,
+        )
+        await shard.parts.reach(end)
 
 
-async def _child_closed(shard: Shard, id: int, note: Outgoing) -> None:
+async def _child_closed(parts: Parts, note: Outgoing) -> Reached:
     try:
-        namespace = _namespace(shard, note.target_namespace_id)
-        parent = shard.parts.of(namespace.id, note.target_workflow_id)
-        decide = partial(children.child_closed, note=note)
+        namespace = parts.namespaces.by_id(note.target_namespace_id)
+        parent = parts.of(namespace.id, note.target_workflow_id)
         at = WorkflowExecution(workflow_id=note.target_workflow_id, run_id=note.target_run_id)
-        await _tell(parent, namespace, at, decide)
+        await _tell(parent, namespace, at, partial(children.child_closed, note=note))
     except NotFound:
         log.debug("the parent of %s waits no more", note.source_workflow_id)
-    shard.forget_message(note, id)
+    return Reached()
 
 
-async def _parent_closed(shard: Shard, id: int, note: Outgoing) -> None:
-    where = (note.target_namespace_id, note.target_workflow_id, note.first_run_id)
-    await _end_child(shard, *where, note.parent_close_policy, _source(note))
-    shard.forget_message(note, id)
-
-
-async def _end_child(
-    shard: Shard, namespace_id: str, workflow_id: str, first_run_id: str, policy: int, parent: WorkflowExecution
-) -> None:
+async def _parent_closed(parts: Parts, note: Outgoing) -> Reached:
     """Terminates the child, or asks it to cancel, whatever run of its chain it has come to."""
     decide: Callable[[Step], object]
-    if policy == ParentClosePolicy.PARENT_CLOSE_POLICY_REQUEST_CANCEL:
+    first_run_id = note.first_run_id
+    if note.parent_close_policy == ParentClosePolicy.PARENT_CLOSE_POLICY_REQUEST_CANCEL:
         ask = RequestCancelWorkflowExecutionRequest(first_execution_run_id=first_run_id, identity=SERVER)
-        decide = partial(cancel.request_cancel_workflow_execution, request=ask, sender=parent)
+        decide = partial(cancel.request_cancel_workflow_execution, request=ask, sender=_source(note))
     else:
         end = TerminateWorkflowExecutionRequest(first_execution_run_id=first_run_id, reason="by parent close policy")
         decide = partial(close.terminate_workflow_execution, request=end, identity=SERVER)
     try:
-        namespace = _namespace(shard, namespace_id)
-        await shard.parts.of(namespace_id, workflow_id).run(namespace, workflow_id, "", decide)
+        namespace = parts.namespaces.by_id(note.target_namespace_id)
+        child = parts.of(namespace.id, note.target_workflow_id)
+        await child.run(namespace, note.target_workflow_id, "", decide)
     except NotFound:
-        log.debug("child %s has ended already", workflow_id)
+        log.debug("child %s has ended already", note.target_workflow_id)
+    return Reached()
 
 
 # Signals and cancel requests -------------------------------------------------------------------------------------------------------
 
 
-async def _signal(shard: Shard, id: int, note: Outgoing) -> None:
+async def _signal(parts: Parts, note: Outgoing) -> Reached:
     a = note.event.signal_external_workflow_execution_initiated_event_attributes
     request = SignalWorkflowExecutionRequest(
         signal_name=a.signal_name, identity=SERVER, request_id=note.request_id, control=a.control
@@ -166,25 +198,29 @@ async def _signal(shard: Shard, id: int, note: Outgoing) -> None:
         request.input.CopyFrom(a.input)
     if a.HasField("header"):
         request.header.CopyFrom(a.header)
-    cause = 0
     try:
         decide = partial(signals.signal_workflow_execution, request=request, sender=_source(note))
-        await _reach(shard, note, a.namespace_id, a.workflow_execution, a.child_workflow_only, decide)
+        await _reach(parts, note, a.workflow_execution.run_id, a.child_workflow_only, decide)
     except NamespaceNotFound:
-        cause = SignalFailed.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND
+        return Reached(cause=SignalFailed.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND)
     except NotFound:
-        cause = SignalFailed.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND
+        return Reached(
+            cause=SignalFailed.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND
+        )
     except Unavailable:
         raise
     except Rejected:
-        cause = SignalFailed.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_SIGNAL_COUNT_LIMIT_EXCEEDED
-    await _answer(shard, id, note, partial(external.signal_answered, note=note, failed_cause=cause))
+        return Reached(cause=SignalFailed.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_SIGNAL_COUNT_LIMIT_EXCEEDED)
+    return Reached()
 
 
-async def _cancel(shard: Shard, id: int, note: Outgoing) -> None:
+async def _signal_answered(shard: Shard, id: int, note: Outgoing, reached: Reached) -> None:
+    await _answer(shard, id, note, partial(external.signal_answered, note=note, failed_cause=reached.cause))
+
+
+async def _cancel(parts: Parts, note: Outgoing) -> Reached:
     a = note.event.request_cancel_external_workflow_execution_initiated_event_attributes
     request = RequestCancelWorkflowExecutionRequest(identity=SERVER, request_id=note.request_id, reason=a.reason)
-    cause = 0
     try:
         decide = partial(
             cancel.request_cancel_workflow_execution,
@@ -192,24 +228,24 @@ async def _cancel(shard: Shard, id: int, note: Outgoing) -> None:
             sender=_source(note),
             initiated_event_id=note.initiated_event_id,
         )
-        await _reach(shard, note, a.namespace_id, a.workflow_execution, a.child_workflow_only, decide)
+        await _reach(parts, note, a.workflow_execution.run_id, a.child_workflow_only, decide)
     except NamespaceNotFound:
-        cause = CancelFailed.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND
+        return Reached(cause=CancelFailed.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND)
     except NotFound:
-        cause = CancelFailed.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND
-    await _answer(shard, id, note, partial(external.cancel_answered, note=note, failed_cause=cause))
+        return Reached(
+            cause=CancelFailed.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND
+        )
+    return Reached()
 
 
-async def _reach(
-    shard: Shard,
-    note: Outgoing,
-    namespace_id: str,
-    at: WorkflowExecution,
-    child_only: bool,
-    decide: Callable[[Step], object],
-) -> None:
+async def _cancel_answered(shard: Shard, id: int, note: Outgoing, reached: Reached) -> None:
+    await _answer(shard, id, note, partial(external.cancel_answered, note=note, failed_cause=reached.cause))
+
+
+async def _reach(parts: Parts, note: Outgoing, run_id: str, child_only: bool, decide: Callable[[Step], object]) -> None:
     """Runs the decision on the target; a workflow cannot reach itself. Raises NotFound."""
-    if (namespace_id, at.workflow_id) == (note.source_namespace_id, note.source_workflow_id):
+    namespace_id, workflow_id = receiver(note)
+    if (namespace_id, workflow_id) == (note.source_namespace_id, note.source_workflow_id):
         raise NotFound("a workflow cannot reach itself")
 
     def reached(step: Step) -> None:
@@ -217,14 +253,20 @@ async def _reach(
             raise NotFound("workflow parent does not match")
         decide(step)
 
-    namespace = _namespace(shard, namespace_id)
-    await shard.parts.of(namespace_id, at.workflow_id).run(namespace, at.workflow_id, at.run_id, reached)
+    namespace = parts.namespaces.by_id(namespace_id)
+    await parts.of(namespace_id, workflow_id).run(namespace, workflow_id, run_id, reached)
 
 
-_DELIVER: dict[int, Callable[[Shard, int, Outgoing], Awaitable[None]]] = {
+_RECEIVE: dict[int, Callable[[Parts, Outgoing], Awaitable[Reached]]] = {
     SEND_START_CHILD: _start_child,
     SEND_CHILD_CLOSED: _child_closed,
     SEND_PARENT_CLOSED: _parent_closed,
     SEND_SIGNAL: _signal,
     SEND_CANCEL: _cancel,
+}
+# The others have none.
+_ANSWER: dict[int, Callable[[Shard, int, Outgoing, Reached], Awaitable[None]]] = {
+    SEND_START_CHILD: _child_answered,
+    SEND_SIGNAL: _signal_answered,
+    SEND_CANCEL: _cancel_answered,
 }

@@ -39,7 +39,7 @@ from server.core.rejected import (
 from server.core.state import Key, State
 from server.core.state_pb2 import Outgoing, Waiting
 from server.core.step import Step
-from server.environment import Environment
+from server.environment import Environment, pause
 from server.faces import Task
 from server.history import outgoing
 from server.history.cache import Cache, Run, Workflow
@@ -103,8 +103,12 @@ class Shard:
         self.spawn(self._offer_waiting(self._ids.first))
 
     async def close(self) -> None:
-        """Starts nothing any more. The committer may still be finishing."""
-        self._closed = True
+        """Decides nothing any more; who waits for news is told to ask elsewhere. The committer may still be finishing."""
+        self._closed = self.loader.closed = True
+        self.loader.ready.set()
+        for workflow in self.cache.all():
+            for run in workflow.runs.values():
+                run.told()
         await self.clockwork.close()
         for task in self._background:
             task.cancel()
@@ -335,6 +339,8 @@ class Shard:
     async def _start_again(self) -> None:
         while not self._closed:
             try:
+                if not await self.parts.keeps(self.number):
+                    return  # it is closed in a moment
                 await self.start()
                 return
             except Fault as fault:
@@ -343,9 +349,7 @@ class Shard:
 
     async def pause(self) -> None:
         """Returns after a moment."""
-        over = asyncio.Event()
-        self.parts.environment.call_at(self.parts.environment.now() + RETRY_AFTER, over.set)
-        await over.wait()
+        await pause(self.parts.environment, RETRY_AFTER)
 
     # Timers and waiting tasks ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""Regenerates server/core/state_pb2.py and .pyi from state.proto, with the public protocol's descriptors from the temporalio package.
+"""Regenerates our own messages (server/core/state.proto, server/cluster/peers.proto), with the public protocol's descriptors from the temporalio
+package.
 
 Run as `python -m tests.core.generate_state`; a test runs it into a temporary folder and compares.
 """
@@ -14,7 +15,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_tools import protoc
 from temporalio.api.workflowservice.v1 import request_response_pb2
 
-CORE = Path(__file__).resolve().parents[2] / "server" / "core"
+SERVER = Path(__file__).resolve().parents[2] / "server"
+CORE, CLUSTER = SERVER / "core", SERVER / "cluster"
 
 
 def descriptors() -> bytes:
@@ -35,8 +37,8 @@ def descriptors() -> bytes:
     return out.SerializeToString()
 
 
-def generate(target: Path) -> None:
-    """Writes state_pb2.py and state_pb2.pyi into `target`. Raises RuntimeError when protoc refuses."""
+def generate(source: Path, target: Path) -> None:
+    """Writes the …_pb2.py and .pyi of a .proto file into the folder `target`. Raises RuntimeError when protoc refuses."""
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "api.pb"
         known.write_bytes(descriptors())
@@ -44,19 +46,24 @@ def generate(target: Path) -> None:
             [
                 "protoc",
                 f"--descriptor_set_in={known}",
-                f"--proto_path={CORE}",
+                f"--proto_path={source.parent}",
+                *([] if source.parent == CORE else [f"--proto_path={CORE}"]),
                 f"--python_out={target}",
                 f"--pyi_out={target}",
-                "state.proto",
+                source.name,
             ]
         )
         if code:
-            msg = "protoc refused state.proto"
+            msg = f"protoc refused {source.name}"
             raise RuntimeError(msg)
-    for name in ("state_pb2.py", "state_pb2.pyi"):
+    for name in (f"{source.stem}_pb2.py", f"{source.stem}_pb2.pyi"):
         path = target / name
-        path.write_text(re.sub(r"^from temporal\.api", "from temporalio.api", path.read_text(), flags=re.MULTILINE))
+        text = re.sub(r"^from temporal\.api", "from temporalio.api", path.read_text(), flags=re.MULTILINE)
+        path.write_text(re.sub(r"^import state_pb2 as", "from server.core import state_pb2 as", text, flags=re.MULTILINE))
 
+
+SOURCES = (CORE / "state.proto", CLUSTER / "peers.proto")
 
 if __name__ == "__main__":
-    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else CORE)
+    for each in SOURCES:
+        generate(each, Path(sys.argv[1]) if len(sys.argv) > 1 else each.parent)
