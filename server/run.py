@@ -21,9 +21,8 @@ from temporalio.api.workflowservice.v1 import GetClusterInfoResponse
 from temporalio.api.workflowservice.v1 import service_pb2 as workflow_service
 
 from drivers.base import Conflict, Store, Visibility
-from drivers.registry import migrations, open_store
 from server import namespaces as ns
-from server import telemetry
+from server import stores, telemetry
 from server.core import search_attributes
 from server.core.limits import MINUTE, SECOND
 from server.dynamic_config import DynamicConfig
@@ -46,6 +45,7 @@ STOP_SECONDS_MAX = 1.0  # what is still under way then waits for news, and asks 
 DAY_SECONDS = 86_400
 SYSTEM_RETENTION_SECONDS = 7 * DAY_SECONDS
 CLUSTER_KIND = "cluster"
+DEFAULT_NAMESPACE = "default"
 HEALTH_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -77,7 +77,7 @@ async def _main(settings: Settings, ready: Callable[[], None]) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(settings):
+    async with running(settings, stop):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -88,14 +88,14 @@ async def _main(settings: Settings, ready: Callable[[], None]) -> int:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Server]:
-    """A server for as long as the block runs. Raises as `main` does."""
+async def running(settings: Settings, stop: asyncio.Event | None = None) -> AsyncIterator[Server]:
+    """A server for as long as the block runs; `stop` ends the wait for a store that cannot be reached. Raises as `main` does."""
     if set(settings.roles) != set(ROLES):
         raise SettingsError(f"this server runs all roles in one process: {', '.join(ROLES)}")
     async with AsyncExitStack() as stack:
         environment = System()
         stack.callback(environment.close)
-        store = await environment.writing(_opened, settings)
+        store = await stores.reached(settings.store, settings.setup, environment, stop or asyncio.Event())
         stack.callback(store.close)
         config = DynamicConfig(settings)
         cluster = await environment.writing(_cluster, store, settings, environment.run_id())
@@ -139,23 +139,6 @@ _DESCRIPTORS = (
 # The store -------------------------------------------------------------------------------------------------------------------------
 
 
-def _opened(settings: Settings) -> Store:
-    """The store with the newest schema. Raises SettingsError, drivers.base.Fault."""
-    store = open_store(settings.store)
-    try:
-        if settings.setup:
-            store.migrate()
-        found, wanted = store.schema_version(), len(migrations(settings.store))
-        if found != wanted:
-            raise SettingsError(
-                f"the store's schema has version {found}, this server needs {wanted}: run `tctl schema setup` or `update`"
-            )
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
 def _visibility(store: Store) -> Visibility:
     if not hasattr(store, "list_visible"):
         msg = "this store cannot list workflows"
@@ -165,16 +148,16 @@ def _visibility(store: Store) -> Visibility:
 
 def _cluster(store: Store, settings: Settings, cluster_id: str) -> GetClusterInfoResponse:
     """What the store knows of the cluster; made at the first start, when the number of shards is fixed for ever."""
-    record = store.record(CLUSTER_KIND, ns.CLUSTER)
+    record, kind = store.record(CLUSTER_KIND, ns.CLUSTER), stores.scheme(settings.store)
     if record is None:
         made = GetClusterInfoResponse(
             cluster_id=cluster_id,
             cluster_name=ns.CLUSTER,
             history_shard_count=settings.shards,
-            persistence_store=settings.store.partition(":")[0],
-            visibility_store=settings.store.partition(":")[0],
             failover_version_increment=10,
             initial_failover_version=1,
+            persistence_store=kind,
+            visibility_store=kind,
         )
         try:
             store.put_record(CLUSTER_KIND, ns.CLUSTER, made.SerializeToString(), 0)
@@ -182,6 +165,7 @@ def _cluster(store: Store, settings: Settings, cluster_id: str) -> GetClusterInf
             return _cluster(store, settings, cluster_id)
         return made
     cluster = GetClusterInfoResponse.FromString(record.data)
+    cluster.persistence_store = cluster.visibility_store = kind  # it may have been copied from another
     if cluster.history_shard_count != settings.shards:
         log.warning("the store has %d shards, which cannot be changed", cluster.history_shard_count)
     return cluster
@@ -197,13 +181,18 @@ async def _namespaces(store: Store, environment: System, config: DynamicConfig, 
         system.namespace_info.description = "Temporal internal system namespace"
         system.namespace_info.owner_email = "temporal-core@temporal.io"
         await namespaces.create(system)
-    for name in dict.fromkeys(settings.namespaces):
+    for name in dict.fromkeys(settings.namespaces or _first_namespaces(settings, known)):
         if name not in known:
             await namespaces.create(ns.described(environment.run_id(), name, DAY_SECONDS))
         if settings.search_attributes:
             asked = {each: search_attributes.TYPES[kind] for each, kind in settings.search_attributes.items()}
             await namespaces.update(name, lambda kept, asked=asked: allot(kept, asked))  # type: ignore[misc]
     return namespaces
+
+
+def _first_namespaces(settings: Settings, known: set[str]) -> tuple[str, ...]:
+    """What `setup` makes where no namespace is asked for: the default one, unless others have been made instead."""
+    return (DEFAULT_NAMESPACE,) if settings.setup and (DEFAULT_NAMESPACE in known or known <= {ns.SYSTEM_NAME}) else ()
 
 
 # The network -----------------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """What a server is told at start: one frozen object, checked with sentences before anything else runs.
 
 Each setting has a key in the YAML file and an environment variable, both in `KEYS`; a flag (`overrides`) wins over the environment,
-that over the file. Nothing else in the server reads the environment.
+that over the file. Nothing else in the server reads the environment, but for secrets that the store's URL names (server/stores.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -47,7 +48,8 @@ class Settings:
     log_format: str = "text"
 
     def __post_init__(self) -> None:
-        _require("://" in self.store, f"the store {self.store!r} is not a URL such as sqlite:///temporal.db")
+        named = "://" in self.store or self.store.startswith("${")
+        _require(named, f"the store {self.store!r} is not a URL such as sqlite:///temporal.db")
         _require(1 <= self.shards <= SHARDS_MAX, f"shards must be from 1 to {SHARDS_MAX}, not {self.shards}")
         _require(bool(self.roles), "at least one role is needed")
         for role in self.roles:
@@ -90,7 +92,13 @@ class Settings:
 
     def described(self) -> dict[str, object]:
         """Every setting by name, ready for printing (`--log-config`)."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"store": without_password(self.store)}
+
+
+def without_password(url: str) -> str:
+    """A store's URL as it may be shown."""
+    hidden = re.sub(r"(://[^/@:?]*):(?!\$\{)[^?]*@", r"\1@", url)
+    return re.sub(r"([?&]\w*password=)(?!\$\{)[^&]*", r"\1***", hidden)
 
 
 def dynamic_config_file(path: Path) -> dict[str, object]:

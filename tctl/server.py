@@ -124,7 +124,9 @@ def start(
     """Run a server as flags, environment and a YAML file say, in this order of weight."""
     roles = tuple(role) or None
     settings = serve.settings(call, config, store=store, setup=setup, roles=roles, shards=shards)
-    _run(call, settings, _without_password(settings.store), serve.log_config)
+    from server.settings import without_password
+
+    _run(call, settings, without_password(settings.store), serve.log_config)
 
 
 def _run(call: Local, settings: Settings, stored: str, log_config: bool) -> None:
@@ -198,12 +200,6 @@ def _friendly(host: str) -> str:
     if host in ("127.0.0.1", "::1"):
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-def _without_password(url: str) -> str:
-    import re
-
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1@", url)
 
 
 def _pairs(items: list[str], wrong: str) -> dict[str, str]:

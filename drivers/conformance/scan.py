@@ -33,7 +33,8 @@ class Scan(Contract):
     def test_scan_goes_on_in_another_store(self, rig: Rig, store: Database, second: Database) -> None:
         range_id = store.acquire("shard", "me")
         store.commit([begin("shard", range_id, key(n), n) for n in range(40)])
-        parts, after = [], b""
+        parts: list[Batch | list[Record]] = []
+        after = b""
         while True:
             part, after = (store, second)[len(parts) % 2].scan(after, 3)
             parts.append(part)

@@ -64,7 +64,7 @@ class Scanner:
 
     def _pointers(self, batch: Batch, lease: int, position: Position, limit: int) -> Position:
         rows = self._read(s.SCAN_POINTERS, (lease, *(position or ("", "")), limit))
-        batch.current = [SetCurrent(*row[:2], None, Current(*row[2:])) for row in rows]
+        batch.current = [SetCurrent(row[0], row[1], None, Current(*row[2:])) for row in rows]
         return _last(rows, limit, 0, 1)
 
     def _tasks(self, batch: Batch, lease: int, position: Position, limit: int) -> Position:
