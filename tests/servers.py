@@ -35,24 +35,22 @@ def wait_until_serving(address: str, seconds: float = 60) -> None:
 
 
 class Server:
-    """One server process on `port`, that can be killed and started again on the same file."""
+    """One server process on `port`, that can be killed and started again on the same file, or (ours alone) on the store of a URL."""
 
     def __init__(
-        self, program: str, *flags: str, port: int = 0, file: Path | None = None, log: Path | None = None
+        self,
+        program: str,
+        *flags: str,
+        port: int = 0,
+        file: Path | None = None,
+        store: str = "",
+        log: Path | None = None,
     ) -> None:
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         where = ["--db-filename", str(file)] if file else []
-        self._command = [
-            str(BIN / program),
-            "server",
-            "start-dev",
-            "--headless",
-            "--port",
-            str(self.port),
-            *where,
-            *flags,
-        ]
+        how = ["start", "--store", store] if store else ["start-dev", "--headless", *where]
+        self._command = [str(BIN / program), "server", *how, "--port", str(self.port), *flags]
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -43,6 +43,7 @@ MAY_SLEEP = {
     "tests/reference/test_histories.py",
     "tests/sdk/program.py",
     "tests/sdk/test_python.py",
+    "tests/sdk/test_stores.py",
     "tests/server/test_crash.py",
     "tests/server/test_frontend_namespaces.py",
     "tests/server/test_history_engine.py",
