@@ -15,7 +15,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from glob import glob
 from pathlib import Path
 
 import pytest
@@ -35,8 +34,8 @@ def only(store: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(store not in WANTED, reason=f"STORES={','.join(WANTED)}")
 
 
-def program(name: str, package: str, folders: str = "") -> str:
-    """The path of a program, also sought in the folders of that glob; its Debian package is installed when it is missing."""
+def program(name: str, package: str, folders: str = "usr/sbin") -> str:
+    """The path of a program, also sought in the folders of that glob from the root; its Debian package is installed when it is missing."""
     path = _found(name, folders)
     if path is None:
         _install(name, package)
@@ -47,7 +46,10 @@ def program(name: str, package: str, folders: str = "") -> str:
 
 def _found(name: str, folders: str) -> str | None:
     return shutil.which(
-        name, path=os.pathsep.join([*sorted(glob(folders), reverse=True), os.environ["PATH"], "/usr/sbin"])
+        name,
+        path=os.pathsep.join(
+            [*(str(path) for path in sorted(Path("/").glob(folders), reverse=True)), os.environ["PATH"]]
+        ),
     )
 
 
