@@ -8,18 +8,13 @@ from typing import Any
 
 from drivers.base import (
     Batch,
-    Compare,
     Conflict,
     Current,
     Fault,
     Fenced,
     Filter,
     History,
-    IsNull,
-    Junction,
     Loaded,
-    Not,
-    OneOf,
     Pending,
     Record,
     Refused,
@@ -28,6 +23,7 @@ from drivers.base import (
     Visible,
     Wake,
 )
+from drivers.filters import field_of, holds
 
 
 class Model:
@@ -145,59 +141,5 @@ class Model:
         )
 
     def count_visible(self, namespace_id: str, filter: Filter | None, group_by: str = "") -> list[tuple[object, int]]:
-        values = [of(entry, group_by) if group_by else None for entry in self.list_visible(namespace_id, filter)]
+        values = [field_of(entry, group_by) if group_by else None for entry in self.list_visible(namespace_id, filter)]
         return list(Counter(values).items()) if group_by else [(None, len(values))]
-
-
-def holds(filter: Filter | None, entry: Visible) -> bool:
-    """Whether the filter lets the entry through, by the rules of drivers.base."""
-    match filter:
-        case None:
-            return True
-        case Not(part):
-            return not holds(part, entry)
-        case Junction(op, parts):
-            return (all if op == "AND" else any)(holds(part, entry) for part in parts)
-        case IsNull(field, negated):
-            return (of(entry, field) in (None, [])) != negated
-        case OneOf(field, values, negated):
-            return _any(entry, field, lambda found: found in values, negated)
-        case Compare(field, op, value):
-            negated = op in ("!=", "not starts")
-            return _any(entry, field, lambda found: _compare(found, op, value), negated)
-
-
-def _any(entry: Visible, field: str, test: Any, negated: bool) -> bool:
-    found = of(entry, field)
-    values = found if isinstance(found, list) else [] if found is None else [found]
-    return bool(values) and any(map(test, values)) != negated
-
-
-def _compare(found: Any, op: str, value: Any) -> bool:
-    if isinstance(found, str) != isinstance(value, str):
-        return False
-    tests = {
-        "=": found == value,
-        "!=": found == value,
-        "<": found < value,
-        "<=": found <= value,
-        ">": found > value,
-        ">=": found >= value,
-    }
-    return tests[op] if op in tests else str(found).startswith(str(value))
-
-
-_NAMES = {"ExecutionStatus": "status"}
-
-
-def of(entry: Visible, field: str) -> Any:
-    """The entry's value of a field by its official name; None when it has none."""
-    if field in entry.search_attributes:
-        return entry.search_attributes[field]
-    if field in ("WorkflowId", "RunId"):
-        return entry.key.workflow_id if field == "WorkflowId" else entry.key.run_id
-    if field == "ExecutionDuration":
-        return entry.close_time - entry.execution_time if entry.close_time else None
-    name = "".join("_" + letter.lower() if letter.isupper() else letter for letter in field)[1:]
-    value = getattr(entry, _NAMES.get(field, name), None)
-    return None if value == "" or (field == "CloseTime" and not value) else value
