@@ -15,10 +15,12 @@ from drivers.base import (
     Filter,
     History,
     Loaded,
+    Member,
     Pending,
     Record,
     Refused,
     RunKey,
+    Store,
     Task,
     Visible,
     Wake,
@@ -38,6 +40,7 @@ class Model:
         self.waiting: dict[tuple[str, str, int], bytes] = {}
         self.visible: dict[tuple[str, RunKey], Visible] = {}
         self.small: dict[tuple[str, str], Record] = {}
+        self.alive: dict[str, Member] = {}
 
     def acquire(self, lease: str, owner: str, above: int = 0) -> int:
         self.ranges[lease] = max(self.ranges.get(lease, 0), above) + 1
@@ -87,7 +90,7 @@ class Model:
         self.visible.update({(lease, entry.key): entry for entry in batch.visible})
 
     def contents(self) -> dict[str, Any]:
-        """All that a store can show; a run's pending rows only while it has a core."""
+        """All that a scan shows; a run's pending rows only while it has a core."""
         tables = (self.ranges, self.pointers, self.cores, self.rows, self.waiting, self.visible, self.small)
         pending = {run: rows for run, rows in self.pending.items() if rows and run in self.cores}
         return {"pending": pending} | {str(number): table for number, table in enumerate(tables)}
@@ -131,6 +134,15 @@ class Model:
         self.small[kind, id] = Record(kind, id, expected + 1, data)
         return expected + 1
 
+    def beat(self, member: Member, ttl_seconds: float) -> None:
+        """As if no time went by."""
+        self.alive.pop(member.id, None)
+        if ttl_seconds > 0:
+            self.alive[member.id] = member
+
+    def members(self) -> list[Member]:
+        return sorted(self.alive.values())
+
     def list_visible(self, namespace_id: str, filter: Filter | None) -> list[Visible]:
         """All of them, without pages."""
         found = [
@@ -143,3 +155,25 @@ class Model:
     def count_visible(self, namespace_id: str, filter: Filter | None, group_by: str = "") -> list[tuple[object, int]]:
         values = [field_of(entry, group_by) if group_by else None for entry in self.list_visible(namespace_id, filter)]
         return list(Counter(values).items()) if group_by else [(None, len(values))]
+
+
+def parts_of(store: Store, limit: int) -> list[Batch | list[Record]]:
+    """All parts of a scan."""
+    part, after = store.scan(b"", limit)
+    parts = [part]
+    while after:
+        part, after = store.scan(after, limit)
+        parts.append(part)
+    return parts
+
+
+def rebuilt(store: Store, limit: int) -> Model:
+    """A model that was given the parts of a scan."""
+    model = Model()
+    for part in parts_of(store, limit):
+        if isinstance(part, Batch):
+            model.ranges[part.lease] = part.range_id
+            assert model.commit([part]) == [None]
+        else:
+            model.small.update({(record.kind, record.id): record for record in part})
+    return model

@@ -9,7 +9,7 @@ import pytest
 from drivers.base import Batch, History, Record, Refused
 from drivers.conformance.differential import Comparison
 from drivers.conformance.make import begin, key
-from drivers.conformance.model import Model
+from drivers.conformance.model import parts_of, rebuilt
 from drivers.conformance.rig import Contract, Database, Rig
 
 
@@ -40,37 +40,16 @@ class Scan(Contract):
             parts.append(part)
             if not after:
                 break
-        assert parts == _parts(store, 3) == _parts(second, 3)
+        assert parts == parts_of(store, 3) == parts_of(second, 3)
 
     def test_scan_of_long_histories_stays_in_parts(self, store: Database) -> None:
         range_id = store.acquire("shard", "me")
         rows = [History(key(n), first, first, b"x") for n in range(3) for first in range(1, 101)]
         store.commit([Batch("shard", range_id, history=rows)])
-        pages = [part.history for part in _parts(store, 30) if isinstance(part, Batch)]
+        pages = [part.history for part in parts_of(store, 30) if isinstance(part, Batch)]
         assert max(map(len, pages)) <= 30
         assert sorted(row for page in pages for row in page) == sorted(rows)
 
     def test_scan_refuses_a_place_that_is_not_its_own(self, store: Database) -> None:
         with pytest.raises(Refused):
             store.scan(b"nowhere", 10)
-
-
-def _parts(store: Database, limit: int) -> list[Batch | list[Record]]:
-    part, after = store.scan(b"", limit)
-    parts = [part]
-    while after:
-        part, after = store.scan(after, limit)
-        parts.append(part)
-    return parts
-
-
-def rebuilt(store: Database, limit: int) -> Model:
-    """A model that was given the parts of a scan."""
-    model = Model()
-    for part in _parts(store, limit):
-        if isinstance(part, Batch):
-            model.ranges[part.lease] = part.range_id
-            assert model.commit([part]) == [None]
-        else:
-            model.small.update({(record.kind, record.id): record for record in part})
-    return model
