@@ -13,21 +13,26 @@ from drivers.base import Batch, Conflict, Current, Execution, Fault, Fenced, His
 Row = tuple[Any, ...]
 Pointer = tuple[int, str, str]  # lease number, namespace id, workflow id
 RUNS_OF_A_LEASE_BITS = 40
+RUNS_RESERVED = 64
 
 
 @dataclass(slots=True)
 class Lease:
-    """A lease as the database has it; `runs` counts the run numbers given out."""
+    """A lease as the database has it. `runs` run numbers were given out, and `reserved` are noted as given out, so that most commits
+    need not note it."""
 
     number: int
     range_id: int
     runs: int
+    reserved: int
     grown: bool = False
 
     def new_run(self) -> int:
         """A run number never given before."""
         self.runs += 1
-        self.grown = True
+        if self.runs > self.reserved:
+            self.reserved += RUNS_RESERVED
+            self.grown = True
         return self.number << RUNS_OF_A_LEASE_BITS | self.runs
 
 

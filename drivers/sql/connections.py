@@ -6,13 +6,29 @@ A connection on which something failed is closed and replaced: what state it is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, NamedTuple
 
-from drivers.base import Unavailable
+from drivers.base import Refused, Unavailable
 from drivers.sql.dialect import Connection, Cursor, Dialect
 
 UNSTORABLE = (UnicodeEncodeError, OverflowError)  # raised by Python itself for a lone surrogate, an int beyond 64 bits
+IDLE_SECONDS_MAX = 300.0  # servers and firewalls forget connections that say nothing
+
+
+class Session(NamedTuple):
+    """A connection in use."""
+
+    connection: Connection
+    dialect: Dialect
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
+        """Executes a statement on a cursor of its own."""
+        cursor: Cursor = self.connection.cursor()
+        self.dialect.run(cursor, statement, parameters)
+        return cursor
 
 
 class Connections:
@@ -21,23 +37,27 @@ class Connections:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self.errors: tuple[type[Exception], ...] = (*dialect.errors, *UNSTORABLE)
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[Connection, float]] = []
         self._idle_lock = threading.Lock()
+        self._reading = threading.BoundedSemaphore(dialect.readers_max)
         self._write_lock = threading.Lock()
         self._closed = False
-        self._writer: Connection | None = self._connect()
+        with self._faults():
+            self._writer: Connection | None = dialect.connect()
 
     @contextmanager
-    def writing(self) -> Iterator[Cursor]:
-        """A transaction: committed when the block ends, undone when it raises. Raises Unavailable, Unknown, Refused."""
+    def writing(self, pipelined: bool = False) -> Iterator[Session]:
+        """A transaction: committed when the block ends, undone when it raises. When `pipelined`, an error of a statement may come only
+        with one after it. Raises Unavailable, Unknown, Refused."""
         with self._write_lock:
             committing = False
             try:
-                cursor = self._write_cursor()
-                cursor.execute(self._dialect.begin)
-                yield cursor
-                committing = True
-                cursor.execute("COMMIT")
+                session = self._write_session()
+                with self._dialect.pipeline(session.connection) if pipelined else nullcontext():
+                    session.run(self._dialect.begin)
+                    yield session
+                    committing = True
+                    session.run("COMMIT")
             except BaseException as error:
                 self._undo()
                 if isinstance(error, self.errors):
@@ -45,61 +65,82 @@ class Connections:
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[Cursor]:
+    def reading(self) -> Iterator[Session]:
         """A connection of one's own for single statements, each of which sees one moment. Raises Unavailable, Refused."""
         if self._dialect.single:
             with self._write_lock, self._faults():
-                yield self._write_cursor()
+                yield self._write_session()
             return
-        with self._idle_lock:
-            connection = self._idle.pop() if self._idle else None
-        connection = connection or self._connect()
-        try:
-            with self._faults():
-                yield connection.cursor()
-        except BaseException:
-            connection.close()
-            raise
-        self._give_back(connection)
+        with self._reading:
+            connection = self._take() or self._connect()
+            try:
+                with self._faults():
+                    yield Session(connection, self._dialect)
+            except BaseException as error:
+                self._close(connection)
+                if isinstance(error, Unavailable):  # those that have waited longer are probably dead, too
+                    self._close_idle()
+                raise
+            self._give_back(connection)
 
     def close(self) -> None:
         """Closes every connection; those in use when they come back."""
-        with self._write_lock, self._idle_lock:
-            self._closed = True
-            for connection in [*self._idle, *([self._writer] if self._writer else [])]:
-                connection.close()
+        self._closed = True
+        with self._write_lock:
+            if self._writer:
+                self._close(self._writer)
             self._writer = None
-            self._idle.clear()
+        self._close_idle()
 
     def _connect(self) -> Connection:
         if self._closed:
             raise Unavailable("The store is closed.")
-        with self._faults():
-            return self._dialect.connect()
+        try:
+            with self._faults():
+                return self._dialect.connect()
+        except Refused as refused:  # it was accepted once, and may be again
+            raise Unavailable(str(refused)) from refused
 
-    def _write_cursor(self) -> Cursor:
+    def _write_session(self) -> Session:
         if self._writer is None:
             self._writer = self._connect()
-        cursor: Cursor = self._writer.cursor()
-        return cursor
+        return Session(self._writer, self._dialect)
 
     def _undo(self) -> None:
         if self._writer is None:
             return
         try:
-            self._writer.cursor().execute("ROLLBACK")
+            self._dialect.run(self._writer.cursor(), "ROLLBACK", ())
         except self._dialect.errors:  # the connection is gone or has no transaction; closing it undoes whatever is open
             if not self._dialect.single:
-                with suppress(*self._dialect.errors):
-                    self._writer.close()
+                self._close(self._writer)
                 self._writer = None
+
+    def _take(self) -> Connection | None:
+        with self._idle_lock:
+            while self._idle:
+                connection, since = self._idle.pop()
+                if time.monotonic() - since < IDLE_SECONDS_MAX:
+                    return connection
+                self._close(connection)
+        return None
 
     def _give_back(self, connection: Connection) -> None:
         with self._idle_lock:
             if not self._closed:
-                self._idle.append(connection)
+                self._idle.append((connection, time.monotonic()))
                 return
-        connection.close()
+        self._close(connection)
+
+    def _close_idle(self) -> None:
+        with self._idle_lock:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        with suppress(*self._dialect.errors):
+            connection.close()
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -47,12 +47,10 @@ class Migrations:
 
     def version(self, connections: Connections, dialect: Dialect) -> int:
         """The newest one applied; 0 for an empty database. Raises Unavailable."""
-        with connections.reading() as cursor:
-            cursor.execute(dialect.migrated)
-            if not cursor.fetchone()[0]:
+        with connections.reading() as session:
+            if not session.run(dialect.migrated).fetchone()[0]:
                 return 0
-            cursor.execute(_VERSION)
-            version: int = cursor.fetchone()[0]
+            version: int = session.run(_VERSION).fetchone()[0]
         return version
 
     def migrate(self, connections: Connections, dialect: Dialect, target: int | None) -> int:
@@ -65,16 +63,13 @@ class Migrations:
         return goal
 
     def _apply_next(self, connections: Connections, dialect: Dialect, goal: int) -> bool:
-        with connections.writing() as cursor:
-            dialect.prepare_migrations(cursor)
-            cursor.execute(_VERSION)
-            version: int = cursor.fetchone()[0]
+        with connections.writing() as session, dialect.migrating(session.connection.cursor()):
+            version: int = session.run(_VERSION).fetchone()[0]
             if version > goal:
                 raise Refused(f"The schema is at version {version}, newer than {goal}; it cannot go back.")
             if version == goal:
                 return False
             migration = self.all[version]
-            for statement in migration.statements:
-                cursor.execute(statement)
-            cursor.execute(dialect.sql("INSERT INTO migration (version, name) VALUES (?, ?)"), migration[:2])
+            dialect.apply(session.connection.cursor(), migration)
+            session.run("INSERT INTO migration (version, name) VALUES (?, ?)", migration[:2])
         return True

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from drivers.sql.dialect import Table
+from drivers.sql.dialect import Columns, Table
 
-RUN = Table("run", ("number",), ("core", "wake_at"), ("lease", "namespace_id", "workflow_id", "run_id"))
-POINTER = Table("pointer", ("lease", "namespace_id", "workflow_id"), ("run_id", "data"))
-PENDING = Table("pending", ("run", "kind", "id"), ("data",))
-HISTORY = Table("history", ("run", "first"), ("last", "data"))
-TASK = Table("task", ("lease", "kind", "id"), ("data",))
-SEARCH = Table("search", ("run", "name", "position"), ("word", "whole", "fraction"))
-RECORD = Table("record", ("kind", "id"), ("version", "data"))
+LEASE_NAME = Columns(("name",), "t")
+RUN = Table(
+    "run",
+    Columns(("number",), "i"),
+    Columns(("core", "wake_at"), "bi"),
+    Columns(("lease", "namespace_id", "workflow_id", "run_id"), "ittt"),
+)
+POINTER = Table("pointer", Columns(("lease", "namespace_id", "workflow_id"), "itt"), Columns(("run_id", "data"), "tb"))
+PENDING = Table("pending", Columns(("run", "kind", "id"), "iit"), Columns(("data",), "b"))
+HISTORY = Table("history", Columns(("run", "first"), "ii"), Columns(("last", "data"), "ib"))
+TASK = Table("task", Columns(("lease", "kind", "id"), "iti"), Columns(("data",), "b"))
+SEARCH = Table("search", Columns(("run", "name", "position"), "iti"), Columns(("word", "whole", "fraction"), "tif"))
 VISIBLE = Table(
     "visible",
-    ("run",),
-    (
-        *("workflow_type", "task_queue", "status", "start_time", "execution_time", "close_time", "closed"),
-        *("history_length", "history_size_bytes", "state_transition_count", "parent_workflow_id", "parent_run_id"),
-        *("root_workflow_id", "root_run_id", "memo", "attributes", "search"),
+    Columns(("run",), "i"),
+    Columns(
+        (
+            *("workflow_type", "task_queue", "status", "start_time", "execution_time", "close_time", "closed"),
+            *("history_length", "history_size_bytes", "state_transition_count", "parent_workflow_id", "parent_run_id"),
+            *("root_workflow_id", "root_run_id", "memo", "attributes", "search"),
+        ),
+        "ttiiiiiiiittttbbt",
     ),
-    ("namespace_id", "workflow_id", "run_id"),
+    Columns(("namespace_id", "workflow_id", "run_id"), "ttt"),
 )
+OF_RUN = Columns(("run",), "i")
 OF_A_RUN = ("pending", "history", "search", "visible")  # tables whose rows go when their run does
 NO_CLOSE = 2**63 - 1  # `visible.closed` of an open run: the newest of all
 
@@ -48,7 +57,7 @@ HISTORY_ROWS = f"""
 SELECT first, last, data FROM history WHERE run = {_RUN} AND first <= ? AND last >= ?
 AND first >= coalesce((SELECT max(first) FROM history WHERE run = {_RUN} AND first <= ?), ?)
 ORDER BY first LIMIT ?"""
-TASKS = f"SELECT kind, id, data FROM task WHERE lease = {_LEASE} AND (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?"
+TASKS = f"SELECT kind, id, data FROM task WHERE lease = {_LEASE} AND kind >= ? AND (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?"
 TASKS_OF_KIND = f"SELECT kind, id, data FROM task WHERE lease = {_LEASE} AND kind = ? AND id > ? ORDER BY id LIMIT ?"
 WAKES = f"""
 SELECT wake_at, namespace_id, workflow_id, run_id FROM run
@@ -57,7 +66,9 @@ ORDER BY wake_at, namespace_id, workflow_id, run_id LIMIT ?"""
 
 RECORD_ONE = "SELECT kind, id, version, data FROM record WHERE kind = ? AND id = ?"
 RECORDS = "SELECT kind, id, version, data FROM record WHERE kind = ? AND id > ? ORDER BY id LIMIT ?"
-RECORD_DELETE = "DELETE FROM record WHERE kind = ? AND id = ?"
+RECORD_CREATE = "INSERT INTO record (version, data, kind, id) VALUES (?, ?, ?, ?)"
+RECORD_CHANGE = "UPDATE record SET version = ?, data = ? WHERE kind = ? AND id = ? AND version = ?"
+RECORD_DELETE = "DELETE FROM record WHERE kind = ? AND id = ? AND version = ?"
 MEMBER_DELETE = "DELETE FROM member WHERE id = ?"
 MEMBER_INSERT = "INSERT INTO member (id, data, expires_at) VALUES (?, ?, {now} + ?)"
 MEMBERS = "SELECT id, data FROM member WHERE expires_at > {now} ORDER BY id"
@@ -68,7 +79,7 @@ SCAN_RUNS = """
 SELECT number, namespace_id, workflow_id, run_id, core, wake_at FROM run
 WHERE number > ? AND number < ? ORDER BY number LIMIT ?"""
 SCAN_PENDING = "SELECT run, kind, id, data FROM pending WHERE run >= ? AND run <= ? ORDER BY run, kind, id"
-SCAN_VISIBLE = f"SELECT {', '.join(VISIBLE.columns)} FROM visible WHERE run >= ? AND run <= ? ORDER BY run"
+SCAN_VISIBLE = f"SELECT {', '.join(VISIBLE.columns.names)} FROM visible WHERE run >= ? AND run <= ? ORDER BY run"
 SCAN_HISTORY = """
 SELECT namespace_id, workflow_id, run_id, first, last, data, history.run FROM history JOIN run ON number = history.run
 WHERE history.run >= ? AND history.run < ? AND (history.run > ? OR first > ?) ORDER BY history.run, first LIMIT ?"""

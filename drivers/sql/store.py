@@ -28,8 +28,8 @@ from drivers.base import (
 )
 from drivers.sql import statements as s
 from drivers.sql.changes import Changes, Standing
-from drivers.sql.connections import Connections
-from drivers.sql.dialect import Cursor, Dialect
+from drivers.sql.connections import Connections, Session
+from drivers.sql.dialect import Dialect
 from drivers.sql.migrate import Migrations
 from drivers.sql.scan import Scanner
 from drivers.sql.standing import Standings
@@ -50,16 +50,14 @@ class SqlStore(SqlVisibility):
         self._standings = Standings(self._writer, dialect.locking)
         self._scanner = Scanner(self._read)
         self._committing = threading.Lock()
-        super().__init__(dialect, self._connections)
+        super().__init__(self._connections)
 
     def acquire(self, lease: str, owner: str, above: int = 0) -> int:
-        with self._connections.writing() as cursor:
-            cursor.execute(self._dialect.sql(s.LEASE_RANGE + self._dialect.locking), (lease,))
-            if cursor.fetchone() is None:
-                cursor.execute(self._dialect.sql(s.LEASE_CREATE), (lease,))
-            cursor.execute(self._dialect.sql(s.LEASE_ACQUIRE), (above, above, owner, lease))
-            cursor.execute(self._dialect.sql(s.LEASE_RANGE), (lease,))
-            range_id: int = cursor.fetchone()[0]
+        with self._connections.writing() as session:
+            if session.run(s.LEASE_RANGE + self._dialect.locking, (lease,)).fetchone() is None:
+                session.run(s.LEASE_CREATE + self._dialect.unless_there("owner"), (lease,))
+            session.run(s.LEASE_ACQUIRE, (above, above, owner, lease))
+            range_id: int = session.run(s.LEASE_RANGE, (lease,)).fetchone()[0]
         return range_id
 
     def commit(self, batches: Sequence[Batch]) -> list[Fault | None]:
@@ -74,33 +72,33 @@ class SqlStore(SqlVisibility):
                 raise
 
     def _commit_together(self, batches: Sequence[Batch]) -> list[Fault | None]:
-        with self._connections.writing() as cursor:
-            standing, changes = self._apply(cursor, batches)
+        with self._connections.writing(pipelined=True) as session:
+            standing, changes = self._apply(session, batches)
         self._standings.remember(standing, changes)
         return changes.results
 
     def _commit_apart(self, batches: Sequence[Batch]) -> list[Fault | None]:
         """One of the batches cannot be stored: finds out which, still in one transaction."""
-        with self._connections.writing() as cursor:
-            return [self._commit_one(cursor, batch) for batch in batches]
+        with self._connections.writing() as session:
+            return [self._commit_one(session, batch) for batch in batches]
 
-    def _commit_one(self, cursor: Cursor, batch: Batch) -> Fault | None:
-        cursor.execute("SAVEPOINT batch")
+    def _commit_one(self, session: Session, batch: Batch) -> Fault | None:
+        session.run("SAVEPOINT batch")
         try:
-            result = self._apply(cursor, [batch])[1].results[0]
+            result = self._apply(session, [batch])[1].results[0]
         except self._connections.errors as error:
             result = self._dialect.fault(error, committing=False)
             if not isinstance(result, Refused):
                 raise
-            cursor.execute("ROLLBACK TO SAVEPOINT batch")
-        cursor.execute("RELEASE SAVEPOINT batch")
+            session.run("ROLLBACK TO SAVEPOINT batch")
+        session.run("RELEASE SAVEPOINT batch")
         return result
 
-    def _apply(self, cursor: Cursor, batches: Sequence[Batch]) -> tuple[Standing, Changes]:
-        standing = self._standings.read(cursor, batches)
+    def _apply(self, session: Session, batches: Sequence[Batch]) -> tuple[Standing, Changes]:
+        standing = self._standings.read(session, batches)
         changes = Changes(standing)
         changes.walk(batches)
-        self._writer.write(cursor, changes, standing.leases.values())
+        self._writer.write(session, changes, standing.leases.values())
         return standing, changes
 
     def load(self, lease: str, key: RunKey) -> Loaded | None:
@@ -119,7 +117,7 @@ class SqlStore(SqlVisibility):
 
     def tasks(self, lease: str, kind: str | None, after: tuple[str, int], limit: int) -> list[Task]:
         if kind is None:
-            rows = self._read(s.TASKS, (lease, *after, limit))
+            rows = self._read(s.TASKS, (lease, after[0], *after, limit))
         elif kind < after[0]:
             return []
         else:
@@ -138,22 +136,23 @@ class SqlStore(SqlVisibility):
         return [Record(*row) for row in self._read(s.RECORDS, (kind, after, limit))]
 
     def put_record(self, kind: str, id: str, data: bytes | None, expected: int) -> int:
-        with self._connections.writing() as cursor:
-            cursor.execute(self._dialect.sql(s.RECORD_ONE + self._dialect.locking), (kind, id))
-            row = cursor.fetchone()
-            found = Record(*row) if row else None
-            if (found.version if found else 0) != expected:
-                raise Conflict(found)
+        with self._connections.writing() as session:
             if data is None:
-                cursor.execute(self._dialect.sql(s.RECORD_DELETE), (kind, id))
-                return 0
-            cursor.execute(self._dialect.sql(self._dialect.upsert(s.RECORD, 1)), (kind, id, expected + 1, data))
-        return expected + 1
+                cursor = session.run(s.RECORD_DELETE, (kind, id, expected))
+            elif expected:
+                cursor = session.run(s.RECORD_CHANGE, (expected + 1, data, kind, id, expected))
+            else:
+                cursor = session.run(s.RECORD_CREATE + self._dialect.unless_there("kind"), (1, data, kind, id))
+            if cursor.rowcount != 1:
+                row = session.run(s.RECORD_ONE, (kind, id)).fetchone()
+                if row or expected or data is not None:
+                    raise Conflict(Record(*row) if row else None)
+        return 0 if data is None else expected + 1
 
     def beat(self, member: Member, ttl_seconds: float) -> None:
-        with self._connections.writing() as cursor:
-            cursor.execute(self._dialect.sql(s.MEMBER_DELETE), (member.id,))
-            cursor.execute(self._dialect.sql(s.MEMBER_INSERT.format(now=self._dialect.now)), (*member, ttl_seconds))
+        with self._connections.writing() as session:
+            session.run(s.MEMBER_DELETE, (member.id,))
+            session.run(s.MEMBER_INSERT.format(now=self._dialect.now), (*member, ttl_seconds))
 
     def members(self) -> list[Member]:
         return [Member(*row) for row in self._read(s.MEMBERS.format(now=self._dialect.now), ())]
@@ -172,8 +171,7 @@ class SqlStore(SqlVisibility):
 
     def _read(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         try:
-            with self._connections.reading() as cursor:
-                cursor.execute(self._dialect.sql(statement), parameters)
-                return cursor.fetchall()
+            with self._connections.reading() as session:
+                return session.run(statement, parameters).fetchall()
         except Refused as error:  # a key that cannot be stored: reads promise Unavailable alone
             raise Unavailable(str(error)) from error

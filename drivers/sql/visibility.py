@@ -14,7 +14,6 @@ from typing import Any
 from drivers.base import Compare, Filter, IsNull, Junction, Not, OneOf, Refused, RunKey, Visible
 from drivers.sql import statements as s
 from drivers.sql.connections import Connections
-from drivers.sql.dialect import Dialect
 
 Value = str | int | float | bool
 Condition = tuple[str, list[Any]]
@@ -40,7 +39,7 @@ COLUMNS = {
 _OPERATORS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _TEXTS = {name for name in COLUMNS if name.endswith(("Id", "Type", "Queue"))}
 _LIST = f"""
-SELECT {", ".join(s.VISIBLE.columns)} FROM visible WHERE namespace_id = ? AND ({{condition}})
+SELECT {", ".join(s.VISIBLE.columns.names)} FROM visible WHERE namespace_id = ? AND ({{condition}})
 ORDER BY closed DESC, start_time DESC, run_id DESC LIMIT ?"""
 _AFTER = "closed <= ? AND (closed, start_time, run_id) < (?, ?, ?)"
 _COUNT = "SELECT {group}, count(*) FROM visible WHERE namespace_id = ? AND ({condition})"
@@ -49,8 +48,7 @@ _COUNT = "SELECT {group}, count(*) FROM visible WHERE namespace_id = ? AND ({con
 class SqlVisibility:
     """The half of a SQL store that lists."""
 
-    def __init__(self, dialect: Dialect, connections: Connections) -> None:
-        self._dialect = dialect
+    def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     def list_visible(
@@ -60,9 +58,8 @@ class SqlVisibility:
         if after:
             closed, start_time, run_id = _decode(after)
             condition, values = (f"({condition}) AND {_AFTER}", [*values, closed, closed, start_time, run_id])
-        with self._connections.reading() as cursor:
-            cursor.execute(self._dialect.sql(_LIST.format(condition=condition)), (namespace_id, *values, limit + 1))
-            rows = cursor.fetchall()
+        with self._connections.reading() as session:
+            rows = session.run(_LIST.format(condition=condition), (namespace_id, *values, limit + 1)).fetchall()
         found = [visible_of(row) for row in rows[:limit]]
         return found, _encode(found[-1]) if len(rows) > limit else b""
 
@@ -74,9 +71,8 @@ class SqlVisibility:
         statement = _COUNT.format(group=column, condition=condition)
         if group_by:
             statement += f" GROUP BY {column} ORDER BY {column}"
-        with self._connections.reading() as cursor:
-            cursor.execute(self._dialect.sql(statement), (namespace_id, *values))
-            return [(row[0], row[1]) for row in cursor.fetchall()]
+        with self._connections.reading() as session:
+            return [(row[0], row[1]) for row in session.run(statement, (namespace_id, *values)).fetchall()]
 
 
 def compile_filter(filter: Filter | None) -> Condition:
@@ -187,7 +183,7 @@ def _decode(token: bytes) -> tuple[int, int, str]:
 
 def visible_of(columns: Sequence[Any]) -> Visible:
     """The list entry that a row of `visible` holds."""
-    row = dict(zip(s.VISIBLE.columns, columns, strict=True))
+    row = dict(zip(s.VISIBLE.columns.names, columns, strict=True))
     key = RunKey(row.pop("namespace_id"), row.pop("workflow_id"), row.pop("run_id"))
     del row["run"], row["closed"]
     row["search_attributes"] = json.loads(row.pop("search"))

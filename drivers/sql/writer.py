@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 from drivers.base import SearchValue, Visible
 from drivers.sql import statements as s
 from drivers.sql.changes import Changes, Lease, Row, Run
-from drivers.sql.dialect import Cursor, Dialect, Table
-
-# A statement's text depends on its number of rows: few numbers occur, so that each text stays prepared.
-_ROWS = (128, 96, 64, 48, *range(32, 0, -1))
+from drivers.sql.connections import Session
+from drivers.sql.dialect import Columns, Dialect, Table
 
 
 class Writer:
-    """Writes rows with one dialect. Texts of statements are kept."""
+    """Writes rows with one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._upserts: dict[tuple[Table, int], str] = {}
 
-    def write(self, cursor: Cursor, changes: Changes, leases: Iterable[Lease]) -> None:
-        """Everything, in the open transaction of `cursor`."""
+    def write(self, session: Session, changes: Changes, leases: Iterable[Lease]) -> None:
+        """Everything, in the open transaction of `session`."""
         runs = list(changes.runs.values())
-        self._wipe(cursor, [run for run in runs if run.wiped and run.present])
-        self._upsert(cursor, s.RUN, [row for run in runs if (row := run.row())])
-        self._rows(cursor, s.POINTER, ((key, value) for key, value in changes.pointers.items()))
+        self._wipe(session, [run for run in runs if run.wiped and run.present])
+        self._upsert(session, s.RUN, [row for run in runs if (row := run.row())])
+        self._rows(session, s.POINTER, ((key, value) for key, value in changes.pointers.items()))
         self._rows(
-            cursor,
+            session,
             s.PENDING,
             (
                 ((run.number, *key), data if data is None else (data,))
@@ -42,29 +38,32 @@ class Writer:
                 for key, data in run.pending.items()
             ),
         )
-        self._upsert(cursor, s.HISTORY, [(run.number, *row[1:]) for run in runs for row in run.history.values()])
-        self._rows(cursor, s.TASK, ((key, data if data is None else (data,)) for key, data in changes.tasks.items()))
-        self._write_visible(cursor, [run for run in runs if run.visible])
+        self._upsert(session, s.HISTORY, [(run.number, *row[1:]) for run in runs for row in run.history.values()])
+        self._rows(session, s.TASK, ((key, data if data is None else (data,)) for key, data in changes.tasks.items()))
+        self._write_visible(session, [run for run in runs if run.visible])
         for lease in leases:
             if lease.grown:
-                cursor.execute(self._dialect.sql(s.LEASE_RUNS), (lease.runs, lease.number))
+                session.run(s.LEASE_RUNS, (lease.reserved, lease.number))
 
-    def select(
-        self, cursor: Cursor, statement: str, columns: Sequence[str], rows: Sequence[Row], suffix: str = ""
+    def ask(
+        self, session: Session, statement: str, columns: Columns, rows: Sequence[Row], suffix: str = ""
     ) -> Iterator[Any]:
-        """What `statement` finds where the columns equal one of the rows."""
-        for part in self._parts(rows, len(columns)):
-            condition = self._dialect.among(columns, len(part))
-            cursor.execute(self._dialect.sql(statement + condition + suffix), [value for row in part for value in row])
-            yield from cursor.fetchall()
+        """Sends `statement` for where the columns equal one of the rows; in a pipeline it is waited for when a row is looked at."""
+        cursors = (
+            session.run(statement + condition + suffix, parameters)
+            for condition, parameters in self._dialect.matches(columns, rows)
+        )
+        asked = list(cursors) if self._dialect.pipelined else cursors
+        found = (row for cursor in asked for row in cursor.fetchall())
+        return found if self._dialect.pipelined else iter(list(found))
 
-    def _wipe(self, cursor: Cursor, runs: Sequence[Run]) -> None:
+    def _wipe(self, session: Session, runs: Sequence[Run]) -> None:
         numbers = [(run.number,) for run in runs]
         for table in s.OF_A_RUN:
-            self._delete(cursor, table, ("run",), numbers)
-        self._delete(cursor, "run", ("number",), numbers)
+            self._delete(session, table, s.OF_RUN, numbers)
+        self._delete(session, "run", s.RUN.key, numbers)
 
-    def _rows(self, cursor: Cursor, table: Table, changed: Iterable[tuple[Row, Row | None]]) -> None:
+    def _rows(self, session: Session, table: Table, changed: Iterable[tuple[Row, Row | None]]) -> None:
         """Deletes the keys that have no values any more, writes the others."""
         gone: list[Row] = []
         kept: list[Row] = []
@@ -73,34 +72,23 @@ class Writer:
                 gone.append(key)
             else:
                 kept.append((*key, *values))
-        self._delete(cursor, table.name, table.key, gone)
-        self._upsert(cursor, table, kept)
+        self._delete(session, table.name, table.key, gone)
+        self._upsert(session, table, kept)
 
-    def _upsert(self, cursor: Cursor, table: Table, rows: Sequence[Row]) -> None:
-        for part in self._parts(rows, len(table.columns)):
-            statement = self._upserts.get((table, len(part)))
-            if statement is None:
-                statement = self._upserts[table, len(part)] = self._dialect.sql(self._dialect.upsert(table, len(part)))
-            cursor.execute(statement, list(chain.from_iterable(part)))
+    def _upsert(self, session: Session, table: Table, rows: Sequence[Row]) -> None:
+        for statement, parameters in self._dialect.upserts(table, rows):
+            session.run(statement, parameters)
 
-    def _delete(self, cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        for part in self._parts(rows, len(columns)):
-            condition = self._dialect.among(columns, len(part))
-            cursor.execute(self._dialect.sql(f"DELETE FROM {table} WHERE {condition}"), list(chain.from_iterable(part)))
+    def _delete(self, session: Session, table: str, columns: Columns, rows: Sequence[Row]) -> None:
+        for condition, parameters in self._dialect.matches(columns, rows):
+            session.run(f"DELETE FROM {table} WHERE {condition}", parameters)
 
-    def _write_visible(self, cursor: Cursor, runs: Sequence[Run]) -> None:
-        self._delete(cursor, "search", ("run",), [(run.number,) for run in runs if run.present and not run.wiped])
-        self._upsert(cursor, s.VISIBLE, [visible_row(run.number, run.visible) for run in runs if run.visible])
+    def _write_visible(self, session: Session, runs: Sequence[Run]) -> None:
+        self._delete(session, "search", s.OF_RUN, [(run.number,) for run in runs if run.present and not run.wiped])
+        self._upsert(session, s.VISIBLE, [visible_row(run.number, run.visible) for run in runs if run.visible])
         self._upsert(
-            cursor, s.SEARCH, [row for run in runs if run.visible for row in search_rows(run.number, run.visible)]
+            session, s.SEARCH, [row for run in runs if run.visible for row in search_rows(run.number, run.visible)]
         )
-
-    def _parts(self, rows: Sequence[Row], width: int) -> Iterator[Sequence[Row]]:
-        start, limit = 0, self._dialect.parameters_max // width
-        while start < len(rows):
-            size = next(size for size in _ROWS if size <= min(len(rows) - start, limit))
-            yield rows[start : start + size]
-            start += size
 
 
 def visible_row(number: int, visible: Visible) -> Row:

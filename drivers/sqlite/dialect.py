@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
-from drivers.base import Fault, Refused, Unavailable, Unknown
-from drivers.sql.dialect import Connection, Cursor, Table
+from drivers.base import Fault, Migration, Refused, Unavailable, Unknown
+from drivers.sql import rows as many
+from drivers.sql.dialect import Columns, Connection, Cursor, Row, Statement, Table
 from drivers.sqlite.connect import MEMORY, Address
 
 _TOO_DEEP = ("parser stack overflow", "Expression tree is too large")
 _UNSTORABLE = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, UnicodeEncodeError, OverflowError)
+_PARAMETERS_MAX = 30_000
 _UNDECIDED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}  # during COMMIT: part of the log may be on disk
 
 
@@ -18,7 +22,8 @@ class SqliteDialect:
     """SQLite 3.35 or later, through the standard library."""
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
-    parameters_max = 30_000
+    pipelined = False
+    readers_max = 64
     begin = "BEGIN IMMEDIATE"
     locking = ""  # BEGIN IMMEDIATE admits one writer
     now = "((julianday('now') - 2440587.5) * 86400.0)"
@@ -43,23 +48,25 @@ class SqliteDialect:
             return Refused(f"SQLite cannot store this: {error}.")
         return Unavailable(f"SQLite: {error}.")
 
-    def sql(self, statement: str) -> str:
-        return statement
+    def pipeline(self, _: Any) -> AbstractContextManager[object]:
+        return nullcontext()
 
-    def upsert(self, table: Table, rows: int) -> str:
-        columns = table.columns
-        row = f"({', '.join('?' * len(columns))})"
-        changes = ", ".join(f"{name} = excluded.{name}" for name in table.values)
-        values = ", ".join([row] * rows)
-        key = ", ".join(table.key)
-        return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {values} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    def run(self, cursor: Cursor, statement: str, parameters: Sequence[Any]) -> None:
+        cursor.execute(statement, parameters)
 
-    def among(self, columns: Sequence[str], rows: int) -> str:
-        if len(columns) == 1:
-            return f"{columns[0]} IN ({', '.join('?' * rows)})"
-        # not `(a, b) IN (VALUES …)`: SQLite scans for that, while each part of an OR uses the index
-        row = " AND ".join(f"{name} = ?" for name in columns)
-        return " OR ".join([f"({row})"] * rows)
+    def upserts(self, table: Table, rows: Sequence[Row]) -> Iterator[Statement]:
+        return many.upserts(table, rows, _PARAMETERS_MAX)
 
-    def prepare_migrations(self, cursor: Cursor) -> None:
+    def matches(self, columns: Columns, rows: Sequence[Row]) -> Iterator[Statement]:
+        return many.matches(columns, rows, _PARAMETERS_MAX)
+
+    def unless_there(self, _: str) -> str:
+        return " ON CONFLICT DO NOTHING"
+
+    def migrating(self, cursor: Cursor) -> AbstractContextManager[object]:
         cursor.execute("CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+        return nullcontext()
+
+    def apply(self, cursor: Cursor, migration: Migration) -> None:
+        for statement in migration.statements:
+            cursor.execute(statement)
