@@ -82,8 +82,8 @@ def test_options_win_over_the_url(tmp_path: Path) -> None:
         open_store(f"sqlite:////{tmp_path}/a.db?busy_timeout=5", {"busy_timeout": "a b"})
 
 
-def test_unavailable_when_the_folder_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="unable to open"):
+def test_refused_when_the_folder_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="unable to open"):
         open_store(f"sqlite:////{tmp_path}/missing/a.db")
 
 
@@ -149,7 +149,7 @@ def test_refused_when_a_blob_is_too_big(tmp_path: Path) -> None:
         store.put_record("kind", "id", b"x" * 100_001, 0)
 
 
-def test_unavailable_when_the_file_is_no_database(tmp_path: Path) -> None:
+def test_refused_when_the_file_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"this is not a database, and it is long enough to be looked at" * 100)
-    with pytest.raises(Unavailable, match="not a database"):
+    with pytest.raises(Refused, match="not a database"):
         open_store(f"sqlite:////{tmp_path}/a.db")
