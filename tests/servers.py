@@ -56,9 +56,13 @@ class Server:
 
     def start(self) -> None:
         """Starts the process and waits until it serves."""
+        self.launch()
+        wait_until_serving(self.address)
+
+    def launch(self) -> None:
+        """Starts the process."""
         with (self._log or Path(os.devnull)).open("ab") as log:
             self.process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT)
-        wait_until_serving(self.address)
 
     def kill(self) -> None:
         """kill -9."""

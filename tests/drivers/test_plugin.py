@@ -9,16 +9,13 @@ from pathlib import Path
 
 import pytest
 
-PLUGIN = Path(__file__).with_name("example_plugin")
+from tests.drivers.plugin import PLUGIN, install
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a process that has the driver."""
-    target = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*command, "--target", str(target), str(PLUGIN)], check=True)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(target), *sys.path])}
+    return {**os.environ, "PYTHONPATH": install(tmp_path_factory.mktemp("site"))}
 
 
 def run(environ: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.worker import Worker
 
 from server.core import laws
+from tests.drivers.plugin import install
 from tests.drivers.shop import ACTIVITIES, QUEUE, WORKFLOWS, Basket, Countdown
 from tests.servers import BIN, Server
 
@@ -159,3 +160,10 @@ async def copied(source: str, destination: str) -> None:
 
 async def test_workflows_go_on_in_a_copy(tmp_path: Path) -> None:
     await copied(f"sqlite:////{tmp_path}/a.db", f"sqlite:////{tmp_path}/b.db")
+
+
+async def test_workflows_go_on_in_a_copy_on_another_kind_of_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", install(tmp_path / "site"))
+    await copied(f"sqlite:////{tmp_path}/a.db", f"kv:///{tmp_path}/b.kv")
