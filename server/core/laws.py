@@ -105,9 +105,11 @@ NEWS = (set(ENDS) - COMMANDED - BROUGHT) | {
     E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED,
     E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED,
     E.EVENT_TYPE_NEXUS_OPERATION_STARTED,
 }
+PAUSES = {E.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED: True, E.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED: False}
 # Gets its id the moment it happens, whatever a worker holds.
 PROMPT = COMMANDED | CLOSES | TASK_UNDONE | {TASK_DONE}
 
@@ -145,6 +147,7 @@ class _Reading:
         self.signals: set[str] = set()
         self.prompt_time = 0
         self.unseen = False
+        self.paused = False
         self.delayed = False  # the first workflow task waits for its time
         self.scheduled = self.started = 0  # of the pending workflow task
         self.undone = False  # the last workflow task had no result
@@ -188,6 +191,7 @@ class _Reading:
         kind = event.event_type
         if kind == TASK_SCHEDULED:
             _must(not self.scheduled, f"the workflow task of event {self.scheduled} is pending already")
+            _must(not self.paused, "the run is paused")
             _must(attributes.attempt >= 1, "its attempt is not counted")
             _must(attributes.attempt == 1 or self.undone, f"attempt {attributes.attempt} follows no failed one")
             self.scheduled, self.delayed = event.event_id, False
@@ -301,6 +305,9 @@ class _Reading:
         elif kind == E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
             _must(not self.asked_to_cancel, "the run was asked to cancel before")
             self.asked_to_cancel = True
+        elif kind in PAUSES:
+            _must(self.paused != PAUSES[kind], "it changes nothing")
+            self.paused = PAUSES[kind]
         elif kind in CLOSES:
             _must(kind not in CLOSED_BY_WORKER or not self.unseen, "it closes the run over an event that no worker saw")
             self.closed = True
@@ -316,7 +323,7 @@ class _Reading:
             return
         _must(self.last, "there is no history")
         _must(self.closed != open, f"the history ends with event {self.last} {'closed' if self.closed else 'open'}")
-        waits = self.scheduled or self.undone or self.delayed
+        waits = self.scheduled or self.undone or self.delayed or self.paused
         _must(
             not open or waits or not self.unseen, "stuck: an event waits to be seen and no workflow task is scheduled"
         )

@@ -57,6 +57,7 @@ class Limits:
     search_attributes_keys_max: int = _key("frontend.searchAttributesNumberOfKeysLimit", 100)
     search_attributes_value_bytes_max: int = _key("frontend.searchAttributesSizeOfValueLimit", 2 * KIB)
     search_attributes_total_bytes_max: int = _key("frontend.searchAttributesTotalSizeLimit", 40 * KIB)
+    workflow_pause: int = _key("frontend.WorkflowPauseEnabled", False)
     failure_size_bytes_max: int = _key("limit.mutableStateActivityFailureSize.error", 4 * KIB)
 
 

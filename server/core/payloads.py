@@ -34,6 +34,13 @@ def search_attributes(asked: SearchAttributes) -> SearchAttributes | None:
     return kept if kept.indexed_fields else None
 
 
+def set_keywords(attributes: SearchAttributes, name: str, values: list[str]) -> None:
+    """Sets a search attribute of the server's own to a list of keywords; an empty one deletes it."""
+    payload = json_payload(values)
+    payload.metadata["type"] = b"KeywordList"
+    merge(attributes.indexed_fields, {name: payload})
+
+
 def size(fields: MutableMapping[str, Payload]) -> int:
     """Bytes of names and data, as the limit on commands counts them."""
     return sum(len(name.encode()) + len(payload.data) for name, payload in fields.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from server.core import bounds
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
-from server.core.state import RUNNING
+from server.core.state import PAUSED, RUNNING
 from server.core.step import Step
 from server.core.workflow import children, tasks, updates
 
@@ -20,9 +20,11 @@ def settle(step: Step) -> None:
         step.flush()
     if not state.running:
         _close(step)
-    elif core.unseen and not core.HasField("task") and not core.first_task_at:
+    elif state.paused or core.HasField("task"):
+        pass
+    elif core.unseen and not core.first_task_at:
         tasks.schedule(step)
-    elif state.admitted and not core.HasField("task"):
+    elif state.admitted:
         tasks.schedule(step, speculative=True)
     if step.next is not None:
         settle(step.next)
@@ -31,7 +33,7 @@ def settle(step: Step) -> None:
 def _close(step: Step) -> None:
     """A run that has just closed takes back what it offered, and tells its parent and its children."""
     state, core = step.state, step.state.core
-    if step.was_status not in (0, RUNNING):
+    if step.was_status not in (0, RUNNING, PAUSED):
         return
     children.on_close(step)
     updates.on_close(step)

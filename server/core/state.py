@@ -22,6 +22,7 @@ from temporalio.api.update.v1 import Request as UpdateRequest
 from server.core.state_pb2 import Activity, Child, Core, External, Request, Timer, Update
 
 RUNNING = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
+PAUSED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
 
 K = TypeVar("K", int, str)
 V = TypeVar("V", bound=Message)
@@ -159,7 +160,12 @@ class State:
 
     @property
     def running(self) -> bool:
-        return self.core.status == RUNNING
+        return self.core.status in (RUNNING, PAUSED)
+
+    @property
+    def paused(self) -> bool:
+        """It is running, but workers get nothing new."""
+        return self.core.status == PAUSED
 
     @property
     def tables(self) -> tuple[Table[Any, Any], ...]:

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Core(_message.Message):
-    __slots__ = ("status", "next_event_id", "start_time", "execution_time", "close_time", "close_event_id", "run_deadline", "execution_deadline", "first_task_at", "last_started_event_id", "task", "sticky", "memo", "search_attributes", "cancel_requested", "cancel_request_id", "history_size_bytes", "signal_count", "state_transition_count", "new_run_id", "unseen", "buffered_seq", "task_attempt", "retention_deadline", "most_recent_worker_version_stamp", "auto_reset_points", "versioning_info", "priority", "original_run_id", "first_run_id", "task_retry_at", "worker_deployment_name", "assigned_build_id", "update_count", "workflow_task_timeout", "external_payload_count", "external_payload_size_bytes", "task_heartbeat_since", "task_last_failure_cause", "reset_run_id", "base_run_id")
+    __slots__ = ("status", "next_event_id", "start_time", "execution_time", "close_time", "close_event_id", "run_deadline", "execution_deadline", "first_task_at", "last_started_event_id", "task", "sticky", "memo", "search_attributes", "cancel_requested", "cancel_request_id", "history_size_bytes", "signal_count", "state_transition_count", "new_run_id", "unseen", "buffered_seq", "task_attempt", "retention_deadline", "most_recent_worker_version_stamp", "auto_reset_points", "versioning_info", "priority", "original_run_id", "first_run_id", "task_retry_at", "worker_deployment_name", "assigned_build_id", "update_count", "workflow_task_timeout", "external_payload_count", "external_payload_size_bytes", "task_heartbeat_since", "task_last_failure_cause", "reset_run_id", "base_run_id", "pause")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     NEXT_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class Core(_message.Message):
     TASK_LAST_FAILURE_CAUSE_FIELD_NUMBER: _ClassVar[int]
     RESET_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     BASE_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
     status: int
     next_event_id: int
     start_time: int
@@ -95,7 +96,20 @@ class Core(_message.Message):
     task_last_failure_cause: str
     reset_run_id: str
     base_run_id: str
-    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ..., reset_run_id: _Optional[str] = ..., base_run_id: _Optional[str] = ...) -> None: ...
+    pause: Pause
+    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ..., reset_run_id: _Optional[str] = ..., base_run_id: _Optional[str] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+
+class Pause(_message.Message):
+    __slots__ = ("time", "identity", "reason", "request_id")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    time: int
+    identity: str
+    reason: str
+    request_id: str
+    def __init__(self, time: _Optional[int] = ..., identity: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class WorkflowTask(_message.Message):
     __slots__ = ("kind", "scheduled_event_id", "started_event_id", "attempt", "scheduled_time", "original_scheduled_time", "started_time", "timeout", "queue", "sticky", "schedule_to_start_timeout", "request_id", "identity", "dispatch_id", "suggest_continue_as_new", "history_size_bytes", "suggest_continue_as_new_reasons", "worker_version", "worker_instance_key")

@@ -205,6 +205,7 @@ def _shown(entry: Entry) -> DescribeNamespaceResponse:
     response.CopyFrom(entry.described)
     info = response.namespace_info
     info.capabilities.sync_update = info.capabilities.async_update = True
+    info.capabilities.workflow_pause = bool(limits.workflow_pause)
     info.limits.blob_size_limit_error = limits.blob_size_bytes_max
     info.limits.memo_size_limit_error = limits.memo_size_bytes_max
     return response

@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import Namespace
-from server.frontend import checks, checks_update, oversize
+from server.frontend import checks, checks_options, checks_update, oversize
 from server.frontend.rpc import Context, Rpc, Table
 from server.history.service import Engine
 
@@ -39,6 +39,8 @@ def table(engine: Engine) -> Table:
         "RequestCancelWorkflowExecution": Rpc(engine.request_cancel_workflow_execution, checks.cancel),
         "TerminateWorkflowExecution": Rpc(engine.terminate_workflow_execution, checks.terminate),
         "ResetWorkflowExecution": Rpc(engine.reset_workflow_execution, checks.reset),
+        "PauseWorkflowExecution": Rpc(engine.pause_workflow_execution, checks_options.pause),
+        "UnpauseWorkflowExecution": Rpc(engine.unpause_workflow_execution, checks_options.unpause),
         "DeleteWorkflowExecution": Rpc(engine.delete_workflow_execution, checks.of_workflow_execution),
         "DescribeWorkflowExecution": Rpc(engine.describe_workflow_execution, checks.of_execution),
         "GetWorkflowExecutionHistory": Rpc(history, checks.of_execution, contextual=True),

@@ -110,7 +110,7 @@ class Queries:
         def plan(run: Run) -> QueryWorkflowResponse | Direct | Buffered:
             assert run.state is not None
             if rejection := _rejection(run.state, request):
-                return _linked(rejection, namespace, run, "Query rejected")
+                return rejection if run.state.paused else _linked(rejection, namespace, run, "Query rejected")
             _check(run.state, until)
             if _direct_is_safe(run.state):
                 return _direct(run, request)
@@ -198,7 +198,7 @@ def answered(run: Run, results: Mapping[str, WorkflowQueryResult]) -> None:
 
 
 def _rejection(state: State, request: QueryWorkflowRequest) -> QueryWorkflowResponse | None:
-    """The caller wants no answer from a workflow in this status."""
+    """The caller wants no answer from a workflow in this status; one that is paused gives none."""
     condition = request.query_reject_condition
     status = state.core.status
     not_open = condition == QueryRejectCondition.QUERY_REJECT_CONDITION_NOT_OPEN
@@ -206,7 +206,7 @@ def _rejection(state: State, request: QueryWorkflowRequest) -> QueryWorkflowResp
         condition == QueryRejectCondition.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY
         and status != WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED
     )
-    if state.running or not (not_open or not_clean):
+    if not state.paused and (state.running or not (not_open or not_clean)):
         return None
     return QueryWorkflowResponse(query_rejected={"status": status})  # type: ignore[arg-type]
 

@@ -57,9 +57,11 @@ def check(run: Run) -> None:
     assert waiting - {0} == set(run.rows.waiting)
     assert tables.next_wake(loaded) == tables.next_wake(run.state) == run.wake_at
     assert run.state.running or not run.state.buffered, "closed over news"
-    assert not run.state.admitted or run.state.core.HasField("task"), "an update waits and no worker will hear of it"
+    assert not (run.state.paused and run.rows.waiting), "something is offered although the run is paused"
+    heard = run.state.core.HasField("task") or run.state.paused
+    assert not run.state.admitted or heard, "an update waits and no worker will hear of it"
     last_task = next((e.event_type for e in reversed(run.history) if e.event_type in TASK_EVENTS), 0)
-    if run.state.running and last_task in laws.TASK_UNDONE:
+    if run.state.running and not run.state.paused and last_task in laws.TASK_UNDONE:
         assert run.state.core.HasField("task"), "a workflow task failed and is not tried again"
     if run.state.running:  # one that has closed may lack results that nobody was to see any more
         folded = State(run.key)
@@ -75,7 +77,7 @@ def deadlines(state: State) -> Iterator[int]:
     core, task = state.core, state.core.task
     yield from (timer.fire_at for timer in state.timers.values())
     for activity in state.activities.values():
-        yield from activity_deadlines(activity)
+        yield from activity_deadlines(activity, state.paused)
     if task.started_time:
         yield task.started_time + task.timeout
     elif task.schedule_to_start_timeout:
@@ -85,10 +87,10 @@ def deadlines(state: State) -> Iterator[int]:
     yield from filter(None, [core.run_deadline])
 
 
-def activity_deadlines(activity: Activity) -> Iterator[int]:
+def activity_deadlines(activity: Activity, paused: bool) -> Iterator[int]:
     if activity.schedule_to_close_timeout:
         yield activity.scheduled_time + activity.schedule_to_close_timeout
-    waits = activity.retry_at or bool(activity.dispatch_id)
+    waits = activity.retry_at or activity.dispatch_id or (paused and not activity.started_time)
     assert bool(waits) != bool(activity.started_time), "an activity is offered, backs off or is held: one of them"
     if activity.retry_at:
         yield activity.retry_at

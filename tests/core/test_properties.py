@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from temporalio.api.common.v1 import RetryPolicy
 from temporalio.api.enums.v1 import EventType as E
 from temporalio.api.workflowservice.v1 import (
+    PauseWorkflowExecutionRequest,
     PollActivityTaskQueueResponse,
     PollWorkflowTaskQueueResponse,
     RecordActivityTaskHeartbeatRequest,
@@ -22,6 +23,7 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskFailedRequest,
     SignalWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
     UpdateWorkflowExecutionRequest,
 )
 
@@ -30,7 +32,7 @@ from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.rejected import Rejected
 from server.core.state import State
 from server.core.state_pb2 import TaskToken
-from server.core.workflow import activities, cancel, close, completion, signals, tasks, updates
+from server.core.workflow import activities, cancel, close, completion, pauses, signals, tasks, updates
 from tests.core.checks import check
 from tests.core.commands import command, failure, payloads, schedule, seconds, timer
 from tests.core.harness import Run, start_request, token
@@ -220,6 +222,14 @@ class OneRun(RuleBasedStateMachine):
         self.attempt(lambda step: updates.admit(step, request))
 
     @precondition(lambda self: not self.run.state.core.cancel_requested)
+    @rule()
+    def pause(self) -> None:
+        self.attempt(lambda step: pauses.pause_workflow_execution(step, PauseWorkflowExecutionRequest(reason="why")))
+
+    @rule()
+    def unpause(self) -> None:
+        self.attempt(lambda step: pauses.unpause_workflow_execution(step, UnpauseWorkflowExecutionRequest()))
+
     @rule()
     def ask_to_cancel(self) -> None:
         self.attempt(

@@ -23,9 +23,11 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture(scope="module")  # a held workflow task ends after two minutes
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Both started with the module's FLAGS."""
     tag, log = uuid.uuid4().hex[:12], tmp_path_factory.mktemp("reference")
     attributes = ("--search-attribute", "Colour=Keyword", "--search-attribute", "Size=Int")
+    attributes += getattr(request.module, "FLAGS", ())
     with (
         running("temporal", *attributes, log=log / "official.log") as official,
         running("tctl", *attributes, log=log / "ours.log") as ours,

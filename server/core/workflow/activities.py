@@ -115,9 +115,11 @@ def _ended_unseen(step: Step, id: int) -> bool:
 
 
 def _offer(step: Step, id: int) -> None:
-    """Offers the attempt that is due on the activity's queue."""
+    """Offers the attempt that is due on the activity's queue, as soon as the run is not paused."""
     activity = step.state.activities.edit(id)
     activity.retry_at = 0
+    if step.state.paused:
+        return
     to_start = activity.schedule_to_start_timeout
     activity.dispatch_id = step.offer(
         ACTIVITY_TASK,
@@ -128,6 +130,21 @@ def _offer(step: Step, id: int) -> None:
         expires_at=activity.attempt_scheduled_time + to_start if to_start else 0,
         priority=_priority(step.state, activity),
     )
+
+
+def hold_back(step: Step, id: int) -> None:
+    """The run has been paused: what is offered waits until it goes on."""
+    if step.state.activities[id].dispatch_id:
+        activity = step.state.activities.edit(id)
+        step.withdraw(ACTIVITY_TASK, activity.queue, activity.dispatch_id)
+        activity.dispatch_id = 0
+
+
+def offer_held_back(step: Step, id: int) -> None:
+    """The run goes on."""
+    activity = step.state.activities[id]
+    if not (activity.started_time or activity.retry_at or activity.paused):
+        _offer(step, id)
 
 
 def begin_again(step: Step, id: int) -> None:
@@ -163,7 +180,7 @@ def start_activity_task(
     if not state.running:
         raise NotFound(COMPLETED)
     activity = state.activities.get(scheduled_event_id)
-    if activity is None or activity.attempt != attempt or activity.stamp != stamp or activity.retry_at:
+    if activity is None or activity.attempt != attempt or activity.stamp != stamp or activity.retry_at or state.paused:
         raise NotFound(GONE)
     if activity.started_time:
         if activity.request_id != poll.request_id:

@@ -37,7 +37,9 @@ def note_completed(state: State, event: HistoryEvent) -> None:
         points.append(point)
         del points[:-POINTS_MAX]
         if a.binary_checksum:
-            _set(state, BINARY_CHECKSUMS, [p.binary_checksum for p in points if p.binary_checksum])
+            payloads.set_keywords(
+                core.search_attributes, BINARY_CHECKSUMS, [p.binary_checksum for p in points if p.binary_checksum]
+            )
     if new or BUILD_IDS not in core.search_attributes.indexed_fields:
         _note_build(state, build_id, versioned=a.worker_version.use_versioning)
 
@@ -51,10 +53,4 @@ def _note_build(state: State, build_id: str, *, versioned: bool) -> None:
         values.append(build)
     while len(json.dumps(values)) > VALUE_BYTES_MAX:
         del values[0]
-    _set(state, BUILD_IDS, values if versioned else [UNVERSIONED, *values])
-
-
-def _set(state: State, name: str, values: list[str]) -> None:
-    payload = payloads.json_payload(values)
-    payload.metadata["type"] = b"KeywordList"
-    state.core.search_attributes.indexed_fields[name].CopyFrom(payload)
+    payloads.set_keywords(state.core.search_attributes, BUILD_IDS, values if versioned else [UNVERSIONED, *values])

@@ -24,6 +24,7 @@ from server.core import tables
 from server.core.rejected import (
     BadCommand,
     Discard,
+    FailedPrecondition,
     InvalidArgument,
     NotFound,
     Rejected,
@@ -34,14 +35,17 @@ from server.core.step import Step
 from server.core.workflow import close, tasks, updates
 
 E = EventType
+PAUSED = "Workflow is paused and force create new workflow task is not allowed."
 
 
 def complete_workflow_task(
     step: Step, token: TaskToken, request: RespondWorkflowTaskCompletedRequest
 ) -> RespondWorkflowTaskCompletedResponse | Rejected:
     """The worker's commands are carried out. A bad command fails the task instead (the reply is then the official InvalidArgument).
-    Raises NotFound when the token is not of the task that is started now."""
+    Raises NotFound when the token is not of the task that is started now, FailedPrecondition."""
     core = held_task(step.state, token)
+    if step.state.paused and request.force_create_new_workflow_task:
+        raise FailedPrecondition(PAUSED)
     _check_sequence(request.commands)
     if _beats_too_long(step, request):
         tasks.timed_out(step, TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)

@@ -23,6 +23,7 @@ from temporalio.api.workflow.v1 import (
     WorkflowExecutionExtendedInfo,
     WorkflowExecutionInfo,
 )
+from temporalio.api.workflow.v1 import WorkflowExecutionPauseInfo as PauseInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
 from server.core import search_attributes
@@ -115,6 +116,11 @@ def _extended(state: State) -> WorkflowExecutionExtendedInfo:
     )
     if core.base_run_id:
         info.last_reset_time.CopyFrom(timestamp(core.start_time))
+    if core.HasField("pause"):
+        pause = core.pause
+        info.pause_info.CopyFrom(
+            PauseInfo(identity=pause.identity, paused_time=timestamp(pause.time), reason=pause.reason)
+        )
     if core.execution_deadline:
         info.execution_expiration_time.CopyFrom(timestamp(core.execution_deadline))
     for id, request in state.requests.items():

@@ -39,6 +39,7 @@ PROTOCOL = "temporal.api.update.v1"
 FAILING_ATTEMPT = 3  # a workflow task that fails that often will not answer: failUpdateWorkflowTaskAttemptCount
 COMPLETED = "workflow execution already completed"
 ANOTHER_CHAIN = "workflow execution not found"
+PAUSED = "Workflow is paused. Cannot update the workflow."
 FAILING = "Unable to perform workflow execution update due to Workflow Task in failed state."
 CLOSED_BEFORE = "workflow update was aborted by closing workflow"
 CLOSING = "workflow operation can not be applied because workflow is closing"
@@ -80,6 +81,8 @@ def admit(step: Step, request: UpdateWorkflowExecutionRequest) -> None:
         raise NotFound(COMPLETED)
     if not state.running:
         return
+    if state.paused:
+        raise FailedPrecondition(PAUSED)
     if max(state.core.task_attempt, state.core.task.attempt) >= FAILING_ATTEMPT:
         raise WorkflowNotReady(FAILING)
     if state.close_attempted and step.held:
