@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import sqlite3
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ from drivers.sqlite import MIGRATIONS
 from server import stores
 from server.environment import System
 from server.settings import Settings, SettingsError
-from tests.cli.conftest import tctl
+from tests.cli.conftest import BIN, tctl
 
 
 @pytest.fixture
@@ -321,3 +325,21 @@ def test_copy_notices_what_changed_meanwhile(filled: str, tmp_path: Path, interr
         done.err
     )
     assert json.loads(tctl("schema", "version", "--store", to, "-o", "json").out)["version"]
+
+
+def test_copy_shows_its_progress_on_a_terminal(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    command = [str(BIN / "tctl"), "schema", "copy", "--from", filled, "--to", f"sqlite:////{tmp_path}/b.db"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=slave, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(slave)
+        shown = b""
+        with suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while part := os.read(master, 4096):
+                shown += part
+        assert process.stdout is not None
+        assert b"Runs          900\n" in process.stdout.read()
+    os.close(master)
+    assert b"100%" in shown
+    assert process.returncode == 0
