@@ -1,0 +1,146 @@
+"""PostgreSQL databases for the conformance suite: each on one server of the test run, with connections that can be made to break."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import psycopg
+
+from drivers.conformance import Database, Requirements, Rig
+from drivers.postgresql import MIGRATIONS
+from drivers.postgresql.connect import Cursor, Server
+from drivers.postgresql.dialect import PostgresDialect
+from drivers.sql.store import SqlStore
+from tests import stores
+from tests.drivers.breaks import Plan
+
+_BIN = "usr/lib/postgresql/*/bin"
+_SCHEMA = """
+SELECT table_name, column_name, data_type, collation_name, is_nullable, NULL FROM information_schema.columns
+WHERE table_schema = 'public'
+UNION ALL SELECT tablename, indexname, indexdef, NULL, NULL, NULL FROM pg_indexes WHERE schemaname = 'public'
+ORDER BY 1, 2"""
+
+
+class PostgreSQL(stores.Database):
+    """A server that trusts everybody on this machine; its user is `postgres`."""
+
+    def __init__(self, port: int = 0, **settings: str) -> None:
+        initdb = stores.program("initdb", "postgresql", _BIN)
+        self._postgres = stores.program("postgres", "postgresql", _BIN)
+        super().__init__("postgres", port)
+        self._settings = settings
+        self.run(initdb, "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._names = itertools.count()
+
+    def command(self) -> Sequence[str]:
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", **self._settings}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [self._postgres, "-D", str(self.folder / "data"), *flags]
+
+    def check(self) -> None:
+        self.execute("SELECT 1")
+
+    def execute(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Runs statements; returns the rows of the last."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> str:
+        """Makes a database and returns its URL."""
+        name = f"test_{next(self._names)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+@cache
+def server() -> PostgreSQL:
+    """The one of this test run."""
+    started = PostgreSQL()
+    started.start()
+    return started
+
+
+class BreakableCursor(Cursor):
+    """Asks its connection's plan before each statement."""
+
+    def execute(self, query: Any, *args: Any, **named: Any) -> Any:
+        plan: Plan | None = getattr(self.connection, "plan", None)
+        if plan is None or not plan.breaks(query):
+            return super().execute(query, *args, **named)
+        if plan.answer_is_lost():
+            super().execute(query, *args, **named)
+            if self.connection.info.pipeline_status:
+                self.fetchall_nothing()
+        with socket.socket(fileno=os.dup(self.connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        return super().execute(query, *args, **named)
+
+    def fetchall_nothing(self) -> None:
+        """Waits until the server has answered."""
+        pipeline = self.connection._pipeline
+        assert pipeline is not None
+        pipeline.sync()
+
+
+class BreakableDialect(PostgresDialect):
+    """Opens connections that share one plan."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.plan = Plan()
+
+    def connect(self) -> Any:
+        connection = self.server.connect(BreakableCursor)
+        connection.plan = self.plan  # type: ignore[attr-defined]
+        return connection
+
+
+class PostgresRig(Rig):
+    """A new database."""
+
+    requirements = Requirements(nul_in_ids="PostgreSQL's text cannot hold U+0000")
+
+    def __init__(self) -> None:
+        self.url = server().create()
+        self._plans: dict[int, Plan] = {}
+
+    def open(self) -> Database:
+        dialect = BreakableDialect(Server.parse(self.url, {}))
+        store = SqlStore(dialect, MIGRATIONS)
+        self._plans[id(store)] = dialect.plan
+        return store
+
+    def fresh(self) -> Rig:
+        return PostgresRig()
+
+    def cut(self, store: Database, after: int) -> None:
+        self._plans[id(store)].after = after
+
+    def lose_commit(self, store: Database) -> None:
+        self._plans[id(store)].lose = "commit"
+
+    def lose_answer(self, store: Database) -> None:
+        self._plans[id(store)].lose = "answer"
+
+    def heal(self, store: Database) -> bool:
+        return self._plans[id(store)].heal()
+
+    def schema(self) -> object:
+        return server().execute(_SCHEMA, database=self.url.rpartition("/")[2])
+
+    def pretend_version(self, version: int) -> None:
+        server().execute(
+            f"INSERT INTO migration (version, name) VALUES ({version}, 'of the future')",
+            database=self.url.rpartition("/")[2],
+        )
