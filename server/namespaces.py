@@ -89,7 +89,8 @@ class Namespaces:
         name = described.namespace_info.name
         try:
             return await self._put(described, 0)
-        except Conflict:
+        except Conflict as conflict:
+            self._replace(name, conflict.found)
             raise NamespaceAlreadyExists(f'Namespace "{name}" already exists') from None
 
     async def update(self, name: str, change: Callable[[DescribeNamespaceResponse], None]) -> Entry:

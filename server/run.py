@@ -10,7 +10,7 @@ import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import grpc
@@ -25,6 +25,7 @@ from server import namespaces as ns
 from server import stores, telemetry
 from server.core import search_attributes
 from server.core.limits import MINUTE, SECOND
+from server.core.rejected import NamespaceAlreadyExists
 from server.dynamic_config import DynamicConfig
 from server.environment import System
 from server.frontend.activity import Activities
@@ -180,10 +181,12 @@ async def _namespaces(store: Store, environment: System, config: DynamicConfig, 
         system = ns.described(ns.SYSTEM_ID, ns.SYSTEM_NAME, SYSTEM_RETENTION_SECONDS)
         system.namespace_info.description = "Temporal internal system namespace"
         system.namespace_info.owner_email = "temporal-core@temporal.io"
-        await namespaces.create(system)
+        with suppress(NamespaceAlreadyExists):  # another server makes it at this moment; so below
+            await namespaces.create(system)
     for name in dict.fromkeys(settings.namespaces or _first_namespaces(settings, known)):
         if name not in known:
-            await namespaces.create(ns.described(environment.run_id(), name, DAY_SECONDS))
+            with suppress(NamespaceAlreadyExists):
+                await namespaces.create(ns.described(environment.run_id(), name, DAY_SECONDS))
         if settings.search_attributes:
             asked = {each: search_attributes.TYPES[kind] for each, kind in settings.search_attributes.items()}
             await namespaces.update(name, lambda kept, asked=asked: allot(kept, asked))  # type: ignore[misc]

@@ -1,4 +1,6 @@
-"""A server whose database cannot be reached when it starts waits for it, says so, and can be told to stop meanwhile."""
+"""A server whose database cannot be reached when it starts waits for it, says so, and can be told to stop meanwhile. Several may set up
+one database at once.
+"""
 
 from __future__ import annotations
 
@@ -52,3 +54,18 @@ def test_a_server_that_waits_can_be_stopped(server: Server, tmp_path: Path) -> N
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(10) == 1
     assert (tmp_path / "log").read_text().endswith("failed starting server: SQLite: database is locked.\n")
+
+
+def test_servers_set_up_one_database_at_once(tmp_path: Path) -> None:
+    flags = ("--setup", "--search-attribute", "Colour=Keyword", "--namespace", "default", "--namespace", "other")
+    servers = [
+        Server("tctl", *flags, store=f"sqlite:////{tmp_path}/new.db", log=tmp_path / f"{n}.log") for n in range(3)
+    ]
+    for server in servers:
+        server.launch()
+    try:
+        for server in servers:
+            wait_until_serving(server.address)
+    finally:
+        codes = [server.stop() for server in servers]
+    assert codes == [0, 0, 0], [path.read_text() for path in tmp_path.glob("*.log")]
