@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
-from drivers.base import Batch, Conflict, Execution, Record, Refused, Store
+from drivers.base import Batch, Conflict, Execution, Fenced, Record, Refused, Store
 
 MARK = ("copy", "unfinished")  # kind and id of the record
 ROWS_MAX = 200  # of a part
 PENDING_MAX = 100  # rows beside a run that are written at once
 BYTES_MAX = 1 << 20  # of a batch, unless a single row is larger
 _SUM_BYTES = 16
+_TWO = "Another process writes to the destination."
 
 Progress = Callable[[str, int, int | None], None]  # what is being done, rows done, rows in all where that is known
 
@@ -107,7 +108,10 @@ class Copy:
 
     def _note(self, mark: Record, after: bytes) -> Record:
         data = json.dumps({"from": self._name, "after": base64.b64encode(after).decode()}).encode()
-        return mark._replace(version=self._to.put_record(*MARK, data, mark.version), data=data)
+        try:
+            return mark._replace(version=self._to.put_record(*MARK, data, mark.version), data=data)
+        except Conflict as conflict:
+            raise Refused(_TWO) from conflict
 
     def _copy(self, mark: Record, rows: int) -> None:
         done, after = 0, base64.b64decode(json.loads(mark.data)["after"])
@@ -132,6 +136,8 @@ class Copy:
                 moves = [(move, self._to.current(part.lease, *move[:2])) for move in batch.current]
                 batch.current = [move._replace(expected=found.run_id if found else None) for move, found in moves]
                 [result] = self._to.commit([batch])
+            if isinstance(result, Fenced):
+                raise Refused(_TWO) from result
             if result is not None:
                 raise result
 

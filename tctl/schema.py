@@ -132,13 +132,17 @@ def copy(
     destination: Annotated[str, option("--to", metavar="URL", help="Empty store, or one with an unfinished copy.")],
 ) -> None:
     """Copy all that a stopped cluster's store holds to another store, of any kind; run again, it goes on where it was interrupted."""
+    from drivers.base import Unavailable, Unknown
     from drivers.copy import Copy
     from server.settings import without_password
 
     with _opened(source) as here, _opened(destination) as there, _progress() as progress:
         here.check()
         there.store.migrate()
-        counts = dict(Copy(here.store, there.store, without_password(source), progress).run())
+        try:
+            counts = dict(Copy(here.store, there.store, without_password(source), progress).run())
+        except (Unavailable, Unknown) as fault:
+            raise CommandError(f"{fault} Run the same command again, and it goes on from here.") from None
     call.printer.data(counts)
     call.printer.card([(kind.capitalize(), count) for kind, count in counts.items()])
 

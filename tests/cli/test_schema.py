@@ -15,7 +15,7 @@ import pytest
 
 from drivers.base import Batch, Conflict, Member, Store, Unavailable
 from drivers.conformance.make import begin, key
-from drivers.copy import MARK
+from drivers.copy import MARK, Copy
 from drivers.registry import migrations, open_store
 from drivers.sqlite import MIGRATIONS
 from server import stores
@@ -325,6 +325,38 @@ def test_copy_notices_what_changed_meanwhile(filled: str, tmp_path: Path, interr
         done.err
     )
     assert json.loads(tctl("schema", "version", "--store", to, "-o", "json").out)["version"]
+
+
+def test_two_copies_at_once_do_not_mix(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to, original = f"sqlite:////{tmp_path}/b.db", Copy._write
+
+    def write(copy: Copy, part: Batch) -> None:
+        if part.lease == "shard/1" and part.executions:
+            monkeypatch.setattr(Copy, "_write", original)
+            assert tctl("schema", "copy", "--from", filled, "--to", to).code == 0
+        original(copy, part)
+
+    monkeypatch.setattr(Copy, "_write", write)
+    first = tctl("schema", "copy", "--from", filled, "--to", to)
+    assert (first.code, first.err) == (1, "Error: Another process writes to the destination.\n")
+    assert tctl("schema", "check", "--store", to).code == 0
+
+
+def test_a_copy_that_loses_its_database_says_how_to_go_on(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from drivers.sql.store import SqlStore
+
+    def gone(store: SqlStore, batches: object) -> object:
+        raise Unavailable("SQLite: disk I/O error.")
+
+    to = f"sqlite:////{tmp_path}/b.db"
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlStore, "commit", gone)
+        done = tctl("schema", "copy", "--from", filled, "--to", to)
+    told = "Error: SQLite: disk I/O error. Run the same command again, and it goes on from here.\n"
+    assert (done.code, done.err) == (1, told)
+    assert tctl("schema", "copy", "--from", filled, "--to", to).code == 0
 
 
 def test_copy_shows_its_progress_on_a_terminal(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
