@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ if unknown := set(WANTED) - set(ALL):
 def only(store: str) -> pytest.MarkDecorator:
     """Marks tests that need this store: skipped when it is not among those asked for."""
     return pytest.mark.skipif(store not in WANTED, reason=f"STORES={','.join(WANTED)}")
+
+
+# For tests of whatever runs on a server.
+SERVERS = [pytest.param(name, marks=only(name)) for name in ("postgresql",)]
+
+
+def create(store: str) -> str:
+    """Makes a new database on the server of this test run; returns its URL."""
+    url: str = import_module(f"tests.drivers.{store}_rig").server().create()
+    return url
 
 
 def program(name: str, package: str, folders: str = "usr/sbin") -> str:

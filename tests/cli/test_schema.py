@@ -21,6 +21,7 @@ from drivers.sqlite import MIGRATIONS
 from server import stores
 from server.environment import System
 from server.settings import Settings, SettingsError
+from tests import stores as databases
 from tests.cli.conftest import BIN, tctl
 
 
@@ -95,6 +96,20 @@ def test_a_server_does_not_start_on_another_schema(url: str, tmp_path: Path) -> 
             pretend_version(tmp_path, version)
         with pytest.raises(SettingsError, match=f"run `(tctl schema )?{command}"):
             stores.opened(url, {}, migrate=False)
+
+
+@pytest.mark.parametrize("kind", databases.SERVERS)
+def test_schema_on_a_database_server(kind: str) -> None:
+    url = databases.create(kind)
+    plan = tctl("schema", "setup", "--store", url, "--dry-run").out
+    assert plan == tctl("schema", "plan", "--store", url).out
+    assert "CREATE TABLE" in plan
+    assert "run `tctl schema setup --store" in tctl("schema", "check", "--store", url).err
+    command = [str(BIN / "tctl"), "schema", "setup", "--store", url]
+    at_once = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(3)]
+    assert [(process.communicate()[1], process.returncode) for process in at_once] == [(b"", 0)] * 3
+    assert tctl("schema", "check", "--store", url).code == 0
+    assert tctl("schema", "plan", "--store", url).out == ""
 
 
 SECRETS = [

@@ -19,6 +19,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.worker import Worker
 
 from server.core import laws
+from tests import stores
 from tests.drivers.plugin import install
 from tests.drivers.shop import ACTIVITIES, QUEUE, WORKFLOWS, Basket, Countdown
 from tests.servers import BIN, Server
@@ -167,3 +168,11 @@ async def test_workflows_go_on_in_a_copy_on_another_kind_of_store(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", install(tmp_path / "site"))
     await copied(f"sqlite:////{tmp_path}/a.db", f"kv:///{tmp_path}/b.kv")
+
+
+@pytest.mark.parametrize("kind", stores.SERVERS)
+async def test_workflows_go_on_in_a_copy_on_a_database_server(tmp_path: Path, kind: str) -> None:
+    database = stores.create(kind)
+    await copied(f"sqlite:////{tmp_path}/a.db", database)
+    back = tctl("schema", "copy", "--from", database, "--to", f"sqlite:////{tmp_path}/back.db")
+    assert back.returncode == 0, back.stderr
