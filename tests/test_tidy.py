@@ -45,6 +45,7 @@ MAY_SLEEP = {
     "tests/sdk/test_python.py",
     "tests/sdk/test_stores.py",
     "tests/server/test_crash.py",
+    "tests/stores.py",
     "tests/server/test_frontend_namespaces.py",
     "tests/server/test_history_engine.py",
     "tests/server/test_history_faults.py",
@@ -124,7 +125,7 @@ def served() -> set[str]:
     any = MagicMock()
     system = System(any, "")
     return {
-        *workflow_table(any),
+        *workflow_table(any, any),
         *Activities(any).table(),
         *TaskQueues(any, any, "").table(),
         *Lists(any, any).table(),

@@ -38,7 +38,12 @@ class Blobs(Column): ...
 class Floats(Column): ...
 
 
-_KINDS = {"i": (Integers, 20, 1016), "t": (Texts, 25, 1009), "b": (Blobs, 17, 1001), "f": (Floats, 701, 1022)}
+_KINDS: dict[str, tuple[type[Column], int, int]] = {
+    "i": (Integers, 20, 1016),
+    "t": (Texts, 25, 1009),
+    "b": (Blobs, 17, 1001),
+    "f": (Floats, 701, 1022),
+}
 
 
 def sql_type(letter: str) -> str:
@@ -74,7 +79,7 @@ def _pieces(values: Iterable[bytes | None]) -> Iterable[bytes]:
 def _all_numbers(letter: str, values: tuple[Any, ...]) -> bytes:
     code = "q" if letter == "i" else "d"
     try:
-        return struct.pack(f">{f'i{code}' * len(values)}", *chain.from_iterable(zip(repeat(8), values)))  # noqa: B905: endless
+        return struct.pack(f">{f'i{code}' * len(values)}", *chain.from_iterable(zip(repeat(8), values)))
     except struct.error as error:
         raise OverflowError("a number beyond 64 bits") from error
 

@@ -90,7 +90,7 @@ class PostgresDialect:
 def _numbered(statement: str) -> str:
     """With `$1`, `$2`… in place of each `?`."""
     first, *others = statement.split("?")
-    return first + "".join(f"${number}{other}" for number, other in zip(count(1), others))  # noqa: B905: endless
+    return first + "".join(f"${number}{other}" for number, other in zip(count(1), others))
 
 
 @lru_cache(64)

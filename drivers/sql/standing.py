@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from drivers.base import Batch, Current, RunKey
 from drivers.sql import statements as s
@@ -41,7 +42,9 @@ class Standings:
         names = sorted(
             {batch.lease for batch in batches}
         )  # in one order, so that two stores do not wait for each other
-        leases = self._writer.ask(session, s.LEASES, s.LEASE_NAME, [(name,) for name in names], self._locking)
+        leases: Iterable[Any] = self._writer.ask(
+            session, s.LEASES, s.LEASE_NAME, [(name,) for name in names], self._locking
+        )
         if not self._leases.keys() >= set(names):
             leases = list(leases)
             self._leases.update((name, number) for name, number, _, _ in leases)
