@@ -115,7 +115,7 @@ async def running(settings: Settings, stop: asyncio.Event | None = None) -> Asyn
         system = SystemRpcs(cluster, address)
         tables: tuple[Table, Table] = (
             {
-                **workflow_table(engine),
+                **workflow_table(engine, matching),
                 **Activities(engine).table(),
                 **TaskQueues(matching, configs, address).table(),
                 **Lists(_visibility(store), environment).table(),

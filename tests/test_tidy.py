@@ -41,6 +41,7 @@ BANNED = re.compile(r"\b(TODO|FIXME|XXX|[Hh]ack|HACK|stub that|for now)\b|/home/
 MAY_SLEEP = {
     "tests/bench/run.py",
     "tests/reference/test_histories.py",
+    "tests/reference/test_pauses.py",
     "tests/sdk/program.py",
     "tests/sdk/test_python.py",
     "tests/sdk/test_stores.py",

@@ -56,6 +56,7 @@ class Poll(NamedTuple):
     worker_instance_key: str = ""
     build_id: str = ""
     use_versioning: bool = False
+    deployment_name: str = ""
 
 
 class Dispatch(NamedTuple):

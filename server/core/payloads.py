@@ -34,10 +34,10 @@ def search_attributes(asked: SearchAttributes) -> SearchAttributes | None:
     return kept if kept.indexed_fields else None
 
 
-def set_keywords(attributes: SearchAttributes, name: str, values: list[str]) -> None:
-    """Sets a search attribute of the server's own to a list of keywords; an empty one deletes it."""
-    payload = json_payload(values)
-    payload.metadata["type"] = b"KeywordList"
+def set_keyword(attributes: SearchAttributes, name: str, value: str | list[str]) -> None:
+    """Sets a search attribute of the server's own to a keyword or a list of them; nothing deletes it."""
+    payload = json_payload(value or None)
+    payload.metadata["type"] = b"KeywordList" if isinstance(value, list) else b"Keyword"
     merge(attributes.indexed_fields, {name: payload})
 
 

@@ -21,7 +21,6 @@ from temporalio.api.enums.v1 import (
     WorkflowIdReusePolicy,
 )
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
@@ -38,6 +37,7 @@ from server.core import cron, durations, retry, search_attributes
 from server.core.limits import Limits
 from server.core.outcome import Namespace
 from server.core.rejected import Internal, InvalidArgument, PermissionDenied, Unimplemented
+from server.core.workflow.versioning import check as check_override
 
 LINKS_MAX = 10
 LINK_BYTES_MAX = 4000
@@ -86,9 +86,9 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
     for callback in request.completion_callbacks:
         reachable(callback)
     if request.HasField("versioning_override"):
-        _override(request.versioning_override)
+        check_override(request.versioning_override)
     links(request.links)
-    _no_time_skipping(request)
+    no_time_skipping(request)
     _sizes(request, limits)
 
 
@@ -117,9 +117,9 @@ def signal_with_start(request: SignalWithStartWorkflowExecutionRequest, namespac
     search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
     if request.HasField("versioning_override"):
-        _override(request.versioning_override)
+        check_override(request.versioning_override)
     links(request.links)
-    _no_time_skipping(request)
+    no_time_skipping(request)
     _sizes(request, limits)
     blob(request.signal_input, limits)
 
@@ -375,18 +375,6 @@ def _policies(request: AnyStart) -> None:
     )
 
 
-def _override(given: VersioningOverride) -> None:
-    """A version that new runs are to be pinned to has to be there: none is."""
-    kind = given.WhichOneof("override")
-    if kind == "pinned":
-        require(given.pinned.HasField("version"), "must provide version if override is pinned.")
-        require(given.pinned.behavior, "must specify pinned override behavior if override is pinned.")
-    require(kind or given.behavior, "override behavior is required")
-    if kind != "auto_upgrade":
-        msg = "Worker Deployment Versions are not implemented by this server."
-        raise Unimplemented(msg)
-
-
 def reachable(given: Callback) -> None:
     """No address is configured, so none fits."""
     if not given.HasField("nexus"):
@@ -397,7 +385,7 @@ def reachable(given: Callback) -> None:
     raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
 
 
-def _no_time_skipping(request: AnyStart) -> None:
+def no_time_skipping(request: Any) -> None:
     if "time_skipping_config" in request.DESCRIPTOR.fields_by_name and request.HasField("time_skipping_config"):
         msg = "The Time-Skipping feature is not enabled for namespace."
         raise Unimplemented(msg)

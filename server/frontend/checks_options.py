@@ -5,11 +5,16 @@ Source: service/frontend/workflow_handler.go, service/history/api/pauseworkflow,
 
 from __future__ import annotations
 
-from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest, UnpauseWorkflowExecutionRequest
+from google.protobuf.descriptor import Descriptor
+from temporalio.api.workflowservice.v1 import (
+    PauseWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
 
 from server.core.outcome import Namespace
 from server.core.rejected import Unimplemented
-from server.frontend.checks import is_uuid, require
+from server.frontend.checks import is_uuid, no_time_skipping, priority, require
 
 
 def pause(request: PauseWorkflowExecutionRequest, namespace: Namespace) -> None:
@@ -27,3 +32,27 @@ def unpause(request: PauseWorkflowExecutionRequest | UnpauseWorkflowExecutionReq
     require(len(request.identity.encode()) <= longest, "identity is too long.")
     require(request.workflow_id, "Can't load workflow execution.  WorkflowId not set.")
     require(not request.run_id or is_uuid(request.run_id), "RunId is not valid UUID.")
+
+
+def update(request: UpdateWorkflowExecutionOptionsRequest, _namespace: Namespace) -> None:
+    """UpdateWorkflowExecutionOptions."""
+    require(request.workflow_execution.workflow_id, "WorkflowId is not set on request.")
+    require(request.HasField("update_mask"), "UpdateMask is required")
+    require(request.HasField("workflow_execution_options"), "WorkflowExecutionOptions is required")
+    options = request.workflow_execution_options
+    for path in request.update_mask.paths:
+        known = f'proto:\u00a0invalid path "{path}" for message "{options.DESCRIPTOR.full_name}"'
+        require(_is_path(options.DESCRIPTOR, path), f"error parsing UpdateMask: {known}")
+    priority(options.priority)
+    no_time_skipping(options)
+    run_id = request.workflow_execution.run_id
+    require(not run_id or is_uuid(run_id), "RunId is not valid UUID.")
+
+
+def _is_path(message: Descriptor, path: str) -> bool:
+    """Whether a field mask may name it."""
+    name, _, rest = path.partition(".")
+    field = message.fields_by_name.get(name)
+    if field is None:
+        return False
+    return not rest or (field.message_type is not None and _is_path(field.message_type, rest))

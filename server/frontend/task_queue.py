@@ -145,6 +145,7 @@ def _poll(request: PollWorkflowTaskQueueRequest | PollActivityTaskQueueRequest) 
         worker_instance_key=request.worker_instance_key,
         build_id=request.deployment_options.build_id or capabilities.build_id,
         use_versioning=capabilities.use_versioning,
+        deployment_name=request.deployment_options.deployment_name,
     )
 
 

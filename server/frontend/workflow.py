@@ -12,15 +12,17 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import Namespace
+from server.faces import Queues
 from server.frontend import checks, checks_options, checks_update, oversize
 from server.frontend.rpc import Context, Rpc, Table
+from server.frontend.versions import Versions
 from server.history.service import Engine
 
 # These show what is stored; all other clients want a repeated workflow task shown too (get_history_util.go).
 LITERAL_CLIENTS = frozenset({"temporal-cli", "temporal-ui"})
 
 
-def table(engine: Engine) -> Table:
+def table(engine: Engine, queues: Queues) -> Table:
     """RPC → handler."""
 
     async def history(namespace: Namespace, request: GetWorkflowExecutionHistoryRequest, context: Context) -> bytes:
@@ -32,15 +34,18 @@ def table(engine: Engine) -> Table:
     async def query(namespace: Namespace, request: QueryWorkflowRequest, context: Context) -> QueryWorkflowResponse:
         return await engine.query_workflow(namespace, request, timeout=context.time_remaining())
 
+    versions = Versions(engine, queues)
+    signal_with_start = versions.checked(engine.signal_with_start_workflow_execution)
     return {
-        "StartWorkflowExecution": Rpc(engine.start_workflow_execution, checks.start),
-        "SignalWithStartWorkflowExecution": Rpc(engine.signal_with_start_workflow_execution, checks.signal_with_start),
+        "StartWorkflowExecution": Rpc(versions.checked(engine.start_workflow_execution), checks.start),
+        "SignalWithStartWorkflowExecution": Rpc(signal_with_start, checks.signal_with_start),
         "SignalWorkflowExecution": Rpc(engine.signal_workflow_execution, checks.signal),
         "RequestCancelWorkflowExecution": Rpc(engine.request_cancel_workflow_execution, checks.cancel),
         "TerminateWorkflowExecution": Rpc(engine.terminate_workflow_execution, checks.terminate),
         "ResetWorkflowExecution": Rpc(engine.reset_workflow_execution, checks.reset),
         "PauseWorkflowExecution": Rpc(engine.pause_workflow_execution, checks_options.pause),
         "UnpauseWorkflowExecution": Rpc(engine.unpause_workflow_execution, checks_options.unpause),
+        "UpdateWorkflowExecutionOptions": Rpc(versions.update_workflow_execution_options, checks_options.update),
         "DeleteWorkflowExecution": Rpc(engine.delete_workflow_execution, checks.of_workflow_execution),
         "DescribeWorkflowExecution": Rpc(engine.describe_workflow_execution, checks.of_execution),
         "GetWorkflowExecutionHistory": Rpc(history, checks.of_execution, contextual=True),

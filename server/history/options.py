@@ -9,10 +9,12 @@ from temporalio.api.workflowservice.v1 import (
     PauseWorkflowExecutionResponse,
     UnpauseWorkflowExecutionRequest,
     UnpauseWorkflowExecutionResponse,
+    UpdateWorkflowExecutionOptionsRequest,
+    UpdateWorkflowExecutionOptionsResponse,
 )
 
 from server.core.outcome import Namespace
-from server.core.workflow import pauses
+from server.core.workflow import options, pauses
 from server.history.shards import Shards
 
 
@@ -30,3 +32,10 @@ class Options(Shards):
     ) -> UnpauseWorkflowExecutionResponse:
         decide = partial(pauses.unpause_workflow_execution, request=request)
         return await self.run(namespace, request.workflow_id, request.run_id, decide)
+
+    async def update_workflow_execution_options(
+        self, namespace: Namespace, request: UpdateWorkflowExecutionOptionsRequest
+    ) -> UpdateWorkflowExecutionOptionsResponse:
+        at = request.workflow_execution
+        decide = partial(options.update_workflow_execution_options, request=request)
+        return await self.run(namespace, at.workflow_id, at.run_id, decide)

@@ -6,6 +6,8 @@ Matching is soft state: what waits is kept by history's rows, so nothing here ha
 
 from __future__ import annotations
 
+from temporalio.api.deployment.v1 import WorkerDeploymentOptions
+from temporalio.api.enums.v1 import WorkerVersioningMode
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
 
 from server.core.limits import MINUTE, SECOND
@@ -15,6 +17,7 @@ from server.faces import History, Poller, Task
 from server.matching.partition import POLLER_KEPT, Counts, Partition
 
 SWEEP_EVERY = MINUTE
+VERSIONED = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
 RATES_OVER = 30 * SECOND
 
 Queue = tuple[str, int, str]
@@ -97,7 +100,12 @@ class Matching:
             return []
         now = self._environment.now()
         return [
-            PollerInfo(last_access_time=timestamp(seen.at), identity=identity, rate_per_second=seen.rate or 100000.0)
+            PollerInfo(
+                last_access_time=timestamp(seen.at),
+                identity=identity,
+                rate_per_second=seen.rate or 100000.0,
+                deployment_options=_deployment(seen.poll),
+            )
             for identity, seen in partition.workers.items()
             if now < seen.at + POLLER_KEPT
         ]
@@ -161,6 +169,15 @@ class Matching:
                 partition.counts = Counts(now)
         if self._partitions:
             self._plan_sweep()
+
+
+def _deployment(poll: Poll) -> WorkerDeploymentOptions | None:
+    """The version of a worker that says it."""
+    if not poll.deployment_name:
+        return None
+    return WorkerDeploymentOptions(
+        deployment_name=poll.deployment_name, build_id=poll.build_id, worker_versioning_mode=VERSIONED
+    )
 
 
 def _stats(count: int, oldest: int, now: int) -> TaskQueueStats:

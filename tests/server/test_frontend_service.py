@@ -58,6 +58,7 @@ SERVED = {
     "ListSearchAttributes",
     "ListTaskQueuePartitions",
     "ListWorkflowExecutions",
+    "PauseWorkflowExecution",
     "PollActivityTaskQueue",
     "PollWorkflowExecutionUpdate",
     "PollWorkflowTaskQueue",
@@ -68,6 +69,7 @@ SERVED = {
     "RemoveSearchAttributes",
     "RequestCancelWorkflowExecution",
     "ResetStickyTaskQueue",
+    "ResetWorkflowExecution",
     "RespondActivityTaskCanceled",
     "RespondActivityTaskCanceledById",
     "RespondActivityTaskCompleted",
@@ -83,9 +85,11 @@ SERVED = {
     "SignalWorkflowExecution",
     "StartWorkflowExecution",
     "TerminateWorkflowExecution",
+    "UnpauseWorkflowExecution",
     "UpdateNamespace",
     "UpdateTaskQueueConfig",
     "UpdateWorkflowExecution",
+    "UpdateWorkflowExecutionOptions",
 }
 
 

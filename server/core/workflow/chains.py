@@ -24,7 +24,7 @@ from server.core.durations import capped, duration
 from server.core.outcome import timestamp
 from server.core.rejected import BadCommand, InvalidArgument
 from server.core.state import Key, State
-from server.core.workflow import activity_options, commands, start
+from server.core.workflow import activity_options, commands, start, versioning
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -230,6 +230,8 @@ def _inherited(step: Step) -> dict[str, Any]:
         "continued_execution_run_id": state.key.run_id,
         "first_execution_run_id": state.core.first_run_id,
     }
+    if state.core.versioning_info.versioning_override.pinned.behavior == versioning.PINNED_OVERRIDE:
+        attributes["versioning_override"] = state.core.versioning_info.versioning_override
     if asked.HasField("workflow_execution_timeout"):
         attributes["workflow_execution_timeout"] = asked.workflow_execution_timeout
     if asked.HasField("parent_workflow_execution"):

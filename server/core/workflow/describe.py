@@ -31,6 +31,7 @@ from server.core.durations import duration
 from server.core.outcome import Namespace, timestamp
 from server.core.state import State
 from server.core.state_pb2 import Activity, Child
+from server.core.workflow import versioning
 
 A = PendingActivityState
 NEVER = Timestamp(seconds=-62135596800)  # the year 1: how the official server shows that a run has no timeout
@@ -92,10 +93,13 @@ def _info(state: State) -> WorkflowExecutionInfo:
         history_size_bytes=core.history_size_bytes,
         root_execution=root_of(state),
         first_run_id=core.first_run_id,
+        worker_deployment_name=core.worker_deployment_name,
     )
-    for name in ("most_recent_worker_version_stamp", "priority", "versioning_info"):
+    for name in ("most_recent_worker_version_stamp", "priority"):
         if core.HasField(name):  # type: ignore[arg-type]
             getattr(info, name).CopyFrom(getattr(core, name))
+    if core.HasField("versioning_info"):
+        info.versioning_info.CopyFrom(versioning.shown(core.versioning_info))
     if asked.HasField("parent_workflow_execution"):
         info.parent_execution.CopyFrom(asked.parent_workflow_execution)
         info.parent_namespace_id = asked.parent_workflow_namespace_id

@@ -78,7 +78,7 @@ def note(state: State) -> None:
         entries += [f"Reason:{core.pause.reason}"] if core.pause.reason else []
     types = {activity.activity_type for activity in state.activities.values() if activity.paused}
     entries += [f"property:activityType={name}" for name in sorted(types)]
-    payloads.set_keywords(core.search_attributes, PAUSE_INFO, entries)
+    payloads.set_keyword(core.search_attributes, PAUSE_INFO, entries)
 
 
 # Folds -----------------------------------------------------------------------------------------------------------------------------

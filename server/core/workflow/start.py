@@ -31,7 +31,7 @@ from server.core.outcome import timestamp
 from server.core.rejected import AlreadyStarted
 from server.core.state import RUNNING, State
 from server.core.state_pb2 import Request
-from server.core.workflow import close, signals
+from server.core.workflow import builds, close, signals, versioning
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -48,7 +48,7 @@ FAILED = {
 }
 OPTIONS_UPDATED = E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
 # What goes from the request to the started event as it is.
-CARRIED = ("input", "header", "priority", "versioning_override", "continued_failure", "last_completion_result")
+CARRIED = ("input", "header", "priority", "continued_failure", "last_completion_result")
 AnyStart = StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionRequest
 
 
@@ -125,6 +125,8 @@ def _given(new: Step, request: AnyStart) -> dict[str, Any]:
     }
     if request.HasField("retry_policy"):
         out["retry_policy"] = retry.defaulted(request.retry_policy, new.namespace.limits)
+    if request.HasField("versioning_override"):
+        out["versioning_override"] = versioning.today(request.versioning_override)
     if request.HasField("memo"):
         out["memo"] = payloads.memo(request.memo)
     if request.HasField("search_attributes"):
@@ -311,11 +313,7 @@ def apply_workflow_execution_started(state: State, event: HistoryEvent) -> None:
     for name in ("memo", "search_attributes", "priority"):
         if a.HasField(name):  # type: ignore[arg-type]
             getattr(core, name).CopyFrom(getattr(a, name))
+    if a.HasField("versioning_override") and versioning.set_override(state, a.versioning_override):
+        builds.note_version(state)
     if a.HasField("prev_auto_reset_points"):
         core.auto_reset_points.CopyFrom(a.prev_auto_reset_points)
-
-
-def apply_workflow_execution_options_updated(state: State, event: HistoryEvent) -> None:
-    a = event.workflow_execution_options_updated_event_attributes
-    if a.attached_request_id:
-        state.requests[a.attached_request_id] = Request(event_type=event.event_type, event_id=event.event_id)

@@ -96,6 +96,17 @@ def offer(step: Step) -> None:
     task.dispatch_id = step.offer(WORKFLOW_TASK, task.queue, task.scheduled_event_id, **more)
 
 
+def offer_again(step: Step) -> None:
+    """What the waiting task was offered with has changed: its queue, where there is no sticky one any more, or its priority."""
+    core, task = step.state.core, step.state.core.task
+    if core.HasField("task") and not task.started_time:
+        step.withdraw(WORKFLOW_TASK, task.queue, task.dispatch_id)
+        task.queue, task.sticky = queue_of(step.state), core.HasField("sticky")
+        if not task.sticky:
+            task.schedule_to_start_timeout = 0
+        offer(step)
+
+
 def patience(attempt: int, longest: int) -> int:
     """The extra time that a repeatedly failing task gets, nanoseconds."""
     beyond = attempt - PATIENT_ATTEMPTS

@@ -1,0 +1,78 @@
+"""Options of running workflows: what is pinned stays so along the chain, and a task that waits goes by what holds now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from temporalio.api.workflow.v1 import VersioningOverride
+from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest, UpdateWorkflowExecutionOptionsRequest
+
+from server.core.rejected import FailedPrecondition, InvalidArgument
+from server.core.workflow import completion, options, versioning
+from tests.core.checks import check
+from tests.core.commands import command
+from tests.core.harness import Run, start_request, token
+
+PINNED = VersioningOverride(pinned={"behavior": 1, "version": {"deployment_name": "d", "build_id": "1"}})
+
+
+def change(run: Run, *paths: str, **fields: Any) -> Any:
+    request = UpdateWorkflowExecutionOptionsRequest(
+        workflow_execution_options=fields, update_mask={"paths": paths}, identity="me"
+    )
+    return run.do(lambda step: options.update_workflow_execution_options(step, request))
+
+
+def test_a_waiting_task_is_offered_again_by_its_new_priority() -> None:
+    run = Run()
+    change(run, "priority.priority_key", priority={"priority_key": 5, "fairness_key": "ignored"})
+    (dispatch,) = run.rows.waiting.values()
+    assert dispatch.priority is not None
+    assert (dispatch.priority.priority_key, dispatch.priority.fairness_key) == (5, "")
+    length = len(run.history)
+    change(run, "priority", priority={"priority_key": 5})
+    assert len(run.history) == length
+    check(run)
+
+
+def test_another_version_ends_stickiness() -> None:
+    run = Run()
+    sticky = {"worker_task_queue": {"name": "sticky"}, "schedule_to_start_timeout": {"seconds": 5}}
+    request = RespondWorkflowTaskCompletedRequest(sticky_attributes=sticky, force_create_new_workflow_task=True)
+    held = run.poll_workflow()
+    run.do(lambda step: completion.complete_workflow_task(step, token(held), request))
+    change(run, "versioning_override", versioning_override=PINNED)
+    (dispatch,) = run.rows.waiting.values()
+    assert (dispatch.queue, dispatch.expires_at) == ("queue", 0)
+    assert run.state.core.worker_deployment_name == "d"
+    check(run)
+
+
+def test_a_pinned_run_pins_the_next_one() -> None:
+    run = Run(start_request(versioning_override=PINNED))
+    held = run.poll_workflow()
+    request = RespondWorkflowTaskCompletedRequest(commands=[command("continue_as_new_workflow_execution")])
+    run.do(lambda step: completion.complete_workflow_task(step, token(held), request))
+    (following,) = run.followed_by
+    assert following.state.core.versioning_info.versioning_override == PINNED
+
+
+def test_pin_where_it_is() -> None:
+    run = Run()
+    here = VersioningOverride(pinned={"behavior": 1})
+    with pytest.raises(FailedPrecondition, match="has behavior Unspecified and is not yet pinned"):
+        change(run, "versioning_override", versioning_override=here)
+    change(run, "versioning_override", versioning_override=PINNED)
+    assert (
+        change(run, "versioning_override", versioning_override=here).workflow_execution_options.versioning_override
+        == PINNED
+    )
+
+
+def test_earlier_forms_become_today_s() -> None:
+    old = VersioningOverride(behavior=1, deployment={"series_name": "d", "build_id": "1"})
+    assert versioning.today(old) == PINNED
+    assert versioning.today(VersioningOverride(behavior=1, pinned_version="d.1")) == PINNED
+    with pytest.raises(InvalidArgument, match="not recognized"):
+        versioning.check(VersioningOverride(behavior=9))  # type: ignore[arg-type]
