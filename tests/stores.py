@@ -36,7 +36,7 @@ def only(store: str) -> pytest.MarkDecorator:
 
 
 # For tests of whatever runs on a server.
-SERVERS = [pytest.param(name, marks=only(name)) for name in ("postgresql",)]
+SERVERS = [pytest.param(name, marks=only(name)) for name in ("postgresql", "mysql")]
 
 
 def create(store: str) -> str:
