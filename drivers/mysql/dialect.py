@@ -58,7 +58,7 @@ class MysqlDialect:
         self.server = server
         self.readers_max = server.address.whole("pool_size")
 
-    def connect(self) -> Connection:
+    def connect(self, writing: bool) -> Connection:  # noqa: ARG002 (they are all the same)
         return self.server.connect()
 
     def fault(self, error: Exception, committing: bool) -> Fault:

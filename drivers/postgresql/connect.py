@@ -17,6 +17,13 @@ from drivers.sql.url import Address
 _PORT = 5432
 # Options that are libpq's own, in its words.
 LIBPQ = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding", "target_session_attrs")
+# A plan made while a table is small must do when it has grown: every row is found through the index of its key.
+_BY_KEYS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 _STATEMENTS_PREPARED = 200
 # A peer that says nothing is given up after about half a minute, here and there, and its transaction with it.
 _PATIENCE_MILLISECONDS = 30_000
@@ -42,10 +49,10 @@ class Server:
         """Raises Refused."""
         known = {**dict.fromkeys(LIBPQ, ""), "application_name": "tctl"}
         server = cls(Address.parse(url, options, known))
-        server.parameters()
+        server.parameters(writing=True)
         return server
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, writing: bool) -> dict[str, Any]:
         """What libpq is told. Raises Refused."""
         address = self.address
         places = [address.host_and_port(host, _PORT) for host in address.hosts]
@@ -53,6 +60,7 @@ class Server:
             "statement_timeout": round(address.number("statement_timeout") * 1000),
             "idle_in_transaction_session_timeout": _PATIENCE_MILLISECONDS,
             "jit": "off",
+            **(_BY_KEYS if writing else {}),
         }
         return {
             "host": ",".join(host for host, _ in places),
@@ -69,10 +77,14 @@ class Server:
             **{name: value for name, value in address.options.items() if name in LIBPQ},
         }
 
-    def connect(self, cursor: type[Cursor] = Cursor) -> psycopg.Connection[tuple[Any, ...]]:
+    def connect(self, writing: bool, cursor: type[Cursor] = Cursor) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in autocommit mode. Raises psycopg.Error."""
         connection = psycopg.Connection.connect(
-            autocommit=True, row_factory=tuple_row, cursor_factory=cursor, prepare_threshold=0, **self.parameters()
+            autocommit=True,
+            row_factory=tuple_row,
+            cursor_factory=cursor,
+            prepare_threshold=0,
+            **self.parameters(writing),
         )
         connection.prepared_max = _STATEMENTS_PREPARED
         for kind, dumper in ((int, Int8BinaryDumper), (str, StrBinaryDumper), (bytes, BytesBinaryDumper)):

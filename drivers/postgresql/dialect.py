@@ -40,8 +40,8 @@ class PostgresDialect:
         self.server = server
         self.readers_max = server.address.whole("pool_size")
 
-    def connect(self) -> Connection:
-        return self.server.connect()
+    def connect(self, writing: bool) -> Connection:
+        return self.server.connect(writing)
 
     def fault(self, error: Exception, committing: bool) -> Fault:
         state = getattr(error, "sqlstate", None)

@@ -43,7 +43,7 @@ class Connections:
         self._write_lock = threading.Lock()
         self._closed = False
         with self._faults():
-            self._writer: Connection | None = dialect.connect()
+            self._writer: Connection | None = dialect.connect(writing=True)
 
     @contextmanager
     def writing(self, pipelined: bool = False) -> Iterator[Session]:
@@ -72,7 +72,7 @@ class Connections:
                 yield self._write_session()
             return
         with self._reading:
-            connection = self._take() or self._connect()
+            connection = self._take() or self._connect(writing=False)
             try:
                 with self._faults():
                     yield Session(connection, self._dialect)
@@ -92,18 +92,18 @@ class Connections:
             self._writer = None
         self._close_idle()
 
-    def _connect(self) -> Connection:
+    def _connect(self, writing: bool) -> Connection:
         if self._closed:
             raise Unavailable("The store is closed.")
         try:
             with self._faults():
-                return self._dialect.connect()
+                return self._dialect.connect(writing)
         except Refused as refused:  # it was accepted once, and may be again
             raise Unavailable(str(refused)) from refused
 
     def _write_session(self) -> Session:
         if self._writer is None:
-            self._writer = self._connect()
+            self._writer = self._connect(writing=True)
         return Session(self._writer, self._dialect)
 
     def _undo(self) -> None:

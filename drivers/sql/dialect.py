@@ -69,8 +69,8 @@ class Dialect(Protocol):
     now: str  # an expression: seconds since 1970 by the database's clock, with a fraction
     migrated: str  # a SELECT of one number: 0 when there is no table `migration`
 
-    def connect(self) -> Connection:
-        """A new connection in autocommit mode. Raises one of `errors`."""
+    def connect(self, writing: bool) -> Connection:
+        """A new connection in autocommit mode; those that write look up rows by whole keys alone. Raises one of `errors`."""
         ...
 
     def fault(self, error: Exception, committing: bool) -> Fault:

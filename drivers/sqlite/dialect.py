@@ -33,7 +33,7 @@ class SqliteDialect:
         self.address = address
         self.single = address.path == MEMORY
 
-    def connect(self) -> Connection:
+    def connect(self, writing: bool) -> Connection:  # noqa: ARG002 (they are all the same)
         return self.address.connect()
 
     def fault(self, error: Exception, committing: bool) -> Fault:

@@ -108,7 +108,7 @@ class BreakableDialect(MysqlDialect):
         super().__init__(server)
         self.plan = Plan()
 
-    def connect(self) -> Any:
+    def connect(self, writing: bool) -> Any:
         connection = self.server.connect(BreakableConnection)
         connection.plan = self.plan  # type: ignore[attr-defined]
         return connection

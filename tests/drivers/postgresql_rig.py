@@ -100,8 +100,8 @@ class BreakableDialect(PostgresDialect):
         super().__init__(server)
         self.plan = Plan()
 
-    def connect(self) -> Any:
-        connection = self.server.connect(BreakableCursor)
+    def connect(self, writing: bool) -> Any:
+        connection = self.server.connect(writing, BreakableCursor)
         connection.plan = self.plan  # type: ignore[attr-defined]
         return connection
 

@@ -59,7 +59,7 @@ class BreakableDialect(SqliteDialect):
         self.plan = Plan()
         self.connections = connections
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self, writing: bool) -> sqlite3.Connection:
         connection = self.address.connect(Breakable)
         assert isinstance(connection, Breakable)
         connection.plan = self.plan
