@@ -91,9 +91,9 @@ class Model:
 
     def contents(self) -> dict[str, Any]:
         """All that a scan shows; a run's pending rows only while it has a core."""
-        tables = (self.ranges, self.pointers, self.cores, self.rows, self.waiting, self.visible, self.small)
         pending = {run: rows for run, rows in self.pending.items() if rows and run in self.cores}
-        return {"pending": pending} | {str(number): table for number, table in enumerate(tables)}
+        names = ("ranges", "pointers", "cores", "rows", "waiting", "visible", "small")
+        return {"pending": pending} | {name: getattr(self, name) for name in names}
 
     def load(self, lease: str, key: RunKey) -> Loaded | None:
         if (lease, key) not in self.cores:

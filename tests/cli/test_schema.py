@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import pty
+import random
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drivers.base import Batch, Conflict, Member, Store, Unavailable
+from drivers.conformance.differential import Comparison
 from drivers.conformance.make import begin, key
+from drivers.conformance.model import rebuilt
 from drivers.copy import MARK, Copy
 from drivers.registry import migrations, open_store
 from drivers.sqlite import MIGRATIONS
@@ -340,6 +344,26 @@ def test_copy_notices_what_changed_meanwhile(filled: str, tmp_path: Path, interr
         done.err
     )
     assert json.loads(tctl("schema", "version", "--store", to, "-o", "json").out)["version"]
+
+
+@pytest.mark.parametrize("kind", databases.SERVERS)
+def test_copy_of_anything_to_a_database_server_and_back(url: str, tmp_path: Path, kind: str) -> None:
+    store: Any = open_store(url)
+    store.migrate()
+    drawn = Comparison(store, random.Random(7))
+    for _ in range(300):
+        drawn.step()
+    for member in store.members():
+        store.beat(member, 0)
+    there, back = databases.create(kind), f"sqlite:////{tmp_path}/back.db"
+    for source, destination in ((url, there), (there, back)):
+        done = tctl("schema", "copy", "--from", source, "--to", destination)
+        assert done.code == 0, done.err
+    copied, was = (rebuilt(one, 100).contents() for one in (open_store(back), store))
+    assert all(copied["ranges"][lease] > range_id for lease, range_id in was["ranges"].items())
+    assert all(copied["small"][name].data == record.data for name, record in was["small"].items())
+    for name in was.keys() - {"ranges", "small"}:
+        assert copied[name] == was[name]
 
 
 def test_two_copies_at_once_do_not_mix(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
