@@ -17,6 +17,6 @@ import pytest
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
 from drivers.conformance.contracts import SchemaContract, StoreContract, VisibilityContract  # noqa: E402
-from drivers.conformance.rig import Database, Requirements, Rig  # noqa: E402
+from drivers.conformance.rig import Database, Plan, Requirements, Rig  # noqa: E402
 
-__all__ = ["Database", "Requirements", "Rig", "SchemaContract", "StoreContract", "VisibilityContract"]
+__all__ = ["Database", "Plan", "Requirements", "Rig", "SchemaContract", "StoreContract", "VisibilityContract"]

@@ -24,6 +24,35 @@ class Requirements:
     nul_in_ids: str = ""  # U+0000 within an id
 
 
+class Plan:
+    """What is to break on the connections of a store, which ask it before each statement: the one that writes next, `after` so many
+    statements; or the next COMMIT (`commit`: it is not sent, `answer`: it is)."""
+
+    def __init__(self) -> None:
+        self.after: int | None = None
+        self.lose = ""
+
+    def breaks(self, statement: object) -> bool:
+        """Whether the connection breaks at this statement; counts it."""
+        if (self.lose and statement == "COMMIT") or self.after == 0:
+            self.after = None
+            return True
+        if self.after is not None:
+            self.after -= 1
+        return False
+
+    def answer_is_lost(self) -> bool:
+        """Whether the statement at which the connection breaks is done all the same; asked once."""
+        lost, self.lose = self.lose, ""
+        return lost == "answer"
+
+    def heal(self) -> bool:
+        """Takes back what has not happened; says whether there was anything."""
+        waiting = self.after is not None or bool(self.lose)
+        self.after, self.lose = None, ""
+        return waiting
+
+
 class Rig:
     """One database, empty at first. A driver overrides what it can and states the rest in `requirements`."""
 
@@ -38,21 +67,25 @@ class Rig:
         """A rig on another empty database."""
         raise NotImplementedError
 
+    def plan(self, store: Database) -> Plan:
+        """The plan that the connections of `store` ask. A rig that breaks them in another way overrides the four methods below."""
+        raise NotImplementedError
+
     def cut(self, store: Database, after: int) -> None:
         """The connection that `store` next writes with breaks after so many statements, before the next one is sent."""
-        raise NotImplementedError
+        self.plan(store).after = after
 
     def lose_commit(self, store: Database) -> None:
         """The next transaction's COMMIT does not arrive, and nobody tells the store."""
-        raise NotImplementedError
+        self.plan(store).lose = "commit"
 
     def lose_answer(self, store: Database) -> None:
         """The next transaction's COMMIT arrives, its answer does not."""
-        raise NotImplementedError
+        self.plan(store).lose = "answer"
 
     def heal(self, store: Database) -> bool:
         """Takes back a break that has not happened; says whether there was one."""
-        raise NotImplementedError
+        return self.plan(store).heal()
 
     def schema(self) -> object:
         """A comparable description of the database's schema."""

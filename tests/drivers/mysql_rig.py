@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from drivers.conformance import Database, Rig
+from drivers.conformance import Database, Plan, Rig
 from drivers.mysql import MIGRATIONS
 from drivers.mysql.connect import Server
 from drivers.mysql.dialect import MysqlDialect
 from drivers.mysql.pipeline import PipelineConnection, PipelineCursor
 from drivers.sql.store import SqlStore
 from tests import stores
-from tests.drivers.breaks import Plan
 
 _PACKAGE = "mariadb-server"
 _SCHEMA = """
@@ -130,17 +129,8 @@ class MysqlRig(Rig):
     def fresh(self) -> Rig:
         return MysqlRig()
 
-    def cut(self, store: Database, after: int) -> None:
-        self._plans[id(store)].after = after
-
-    def lose_commit(self, store: Database) -> None:
-        self._plans[id(store)].lose = "commit"
-
-    def lose_answer(self, store: Database) -> None:
-        self._plans[id(store)].lose = "answer"
-
-    def heal(self, store: Database) -> bool:
-        return self._plans[id(store)].heal()
+    def plan(self, store: Database) -> Plan:
+        return self._plans[id(store)]
 
     def schema(self) -> object:
         return server().execute(_SCHEMA, database=self.url.rpartition("/")[2])

@@ -11,13 +11,12 @@ from typing import Any
 
 import psycopg
 
-from drivers.conformance import Database, Requirements, Rig
+from drivers.conformance import Database, Plan, Requirements, Rig
 from drivers.postgresql import MIGRATIONS
 from drivers.postgresql.connect import Cursor, Server
 from drivers.postgresql.dialect import PostgresDialect
 from drivers.sql.store import SqlStore
 from tests import stores
-from tests.drivers.breaks import Plan
 
 _BIN = "usr/lib/postgresql/*/bin"
 _SCHEMA = """
@@ -124,17 +123,8 @@ class PostgresRig(Rig):
     def fresh(self) -> Rig:
         return PostgresRig()
 
-    def cut(self, store: Database, after: int) -> None:
-        self._plans[id(store)].after = after
-
-    def lose_commit(self, store: Database) -> None:
-        self._plans[id(store)].lose = "commit"
-
-    def lose_answer(self, store: Database) -> None:
-        self._plans[id(store)].lose = "answer"
-
-    def heal(self, store: Database) -> bool:
-        return self._plans[id(store)].heal()
+    def plan(self, store: Database) -> Plan:
+        return self._plans[id(store)]
 
     def schema(self) -> object:
         return server().execute(_SCHEMA, database=self.url.rpartition("/")[2])

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from drivers.conformance import Database, Requirements, Rig
+from drivers.conformance import Database, Plan, Requirements, Rig
 from drivers.sql.store import SqlStore
 from drivers.sqlite import MIGRATIONS
 from drivers.sqlite.connect import MEMORY, Address
@@ -28,27 +28,14 @@ class BreakableCursor(sqlite3.Cursor):
     def execute(self, statement: str, parameters: Any = (), /) -> BreakableCursor:
         connection = self.connection
         assert isinstance(connection, Breakable)
-        plan = connection.plan
-        lost = plan.lose if statement == "COMMIT" else ""
-        if lost == "answer":
-            super().execute(statement)
-        if lost or plan.after == 0:
-            plan.lose, plan.after = "", None
+        if connection.plan.breaks(statement):
+            if connection.plan.answer_is_lost():
+                super().execute(statement)
             connection.close()
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = sqlite3.SQLITE_IOERR
             raise error
-        if plan.after is not None:
-            plan.after -= 1
         return super().execute(statement, parameters)
-
-
-class Plan:
-    """What is to break: the connection `after` so many statements, or the next COMMIT (`commit`: not sent, `answer`: sent)."""
-
-    def __init__(self) -> None:
-        self.after: int | None = None
-        self.lose = ""
 
 
 class BreakableDialect(SqliteDialect):
@@ -87,20 +74,8 @@ class SqliteRig(Rig):
         folder.mkdir()
         return SqliteRig(folder)
 
-    def cut(self, store: Database, after: int) -> None:
-        self._plans[id(store)].after = after
-
-    def lose_commit(self, store: Database) -> None:
-        self._plans[id(store)].lose = "commit"
-
-    def lose_answer(self, store: Database) -> None:
-        self._plans[id(store)].lose = "answer"
-
-    def heal(self, store: Database) -> bool:
-        plan = self._plans[id(store)]
-        pending = plan.after is not None or bool(plan.lose)
-        plan.after, plan.lose = None, ""
-        return pending
+    def plan(self, store: Database) -> Plan:
+        return self._plans[id(store)]
 
     def schema(self) -> object:
         with sqlite3.connect(self.path) as connection:

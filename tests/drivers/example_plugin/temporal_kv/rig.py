@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,16 @@ from .keys import pack
 from .store import KvStore
 
 
-@dataclass
-class Plan:
-    """What is to break: the connection `after` so many statements, or the next COMMIT ("commit": not sent, "answer": sent)."""
-
-    after: int | None = None
-    lose: str = ""
-
-
 class Breakable(sqlite3.Connection):
     """A connection that breaks when its plan says so."""
 
-    plan = Plan()
+    plan = suite.Plan()
 
     def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        plan = self.plan
-        lost = plan.lose if statement == "COMMIT" else ""
-        if lost == "answer":
-            super().execute(statement)
-        if lost or plan.after == 0:
-            plan.lose, plan.after = "", None
+        if self.plan.breaks(statement):
+            if self.plan.answer_is_lost():
+                super().execute(statement)
             raise sqlite3.OperationalError("disk I/O error")
-        if plan.after is not None:
-            plan.after -= 1
         return super().execute(statement, parameters)
 
 
@@ -46,10 +32,10 @@ class KvRig(suite.Rig):
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.kv"
         self.url = f"kv:///{self.path}"
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[int, suite.Plan] = {}
 
     def open(self) -> suite.Database:
-        plan = Plan()
+        plan = suite.Plan()
 
         def breakable(path: str) -> sqlite3.Connection:
             connection = connect(path, Breakable)
@@ -65,20 +51,8 @@ class KvRig(suite.Rig):
         folder.mkdir()
         return KvRig(folder)
 
-    def cut(self, store: suite.Database, after: int) -> None:
-        self._plans[id(store)].after = after
-
-    def lose_commit(self, store: suite.Database) -> None:
-        self._plans[id(store)].lose = "commit"
-
-    def lose_answer(self, store: suite.Database) -> None:
-        self._plans[id(store)].lose = "answer"
-
-    def heal(self, store: suite.Database) -> bool:
-        plan = self._plans[id(store)]
-        pending = plan.after is not None or bool(plan.lose)
-        plan.after, plan.lose = None, ""
-        return pending
+    def plan(self, store: suite.Database) -> suite.Plan:
+        return self._plans[id(store)]
 
     def schema(self) -> object:
         with sqlite3.connect(self.path) as connection:
