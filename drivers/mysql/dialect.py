@@ -65,7 +65,7 @@ class MysqlDialect:
         code = error.args[0] if error.args and isinstance(error, pymysql.Error) else None
         sentence = " ".join(str(part) for part in error.args[1:]) or str(error)
         if code in _REFUSED or isinstance(error, (pymysql.DataError, UnicodeEncodeError, OverflowError)):
-            return Refused(f"MySQL cannot store this: {sentence}.")
+            return Refused(f"MySQL refuses this: {sentence}.")
         if committing and code not in _NOT_COMMITTED and not getattr(error, "before_commit", False):
             return Unknown(f"MySQL did not say whether it committed: {sentence}.")
         return Unavailable(f"MySQL: {sentence}.")

@@ -49,7 +49,7 @@ class PostgresDialect:
         if isinstance(error, (errors.DataError, UnicodeEncodeError, OverflowError)) or (
             state and state.startswith(_REFUSED) and state not in _RACES
         ):
-            return Refused(f"PostgreSQL cannot store this: {sentence}.")
+            return Refused(f"PostgreSQL refuses this: {sentence}.")
         if isinstance(error, errors.PipelineAborted):
             return Unavailable("PostgreSQL: a statement before failed.")
         if committing and (state is None or state.startswith(_ENDED)):
