@@ -9,12 +9,14 @@ from __future__ import annotations
 import atexit
 import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -131,8 +133,18 @@ class Database:
 
     def _end(self, number: int) -> None:
         assert self.process is not None
-        os.killpg(self.process.pid, number)
-        self.process.wait(60)
+        pid = self.process.pid
+        children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        with ExitStack() as opened:
+            ended = []
+            for one in (pid, *children):
+                with suppress(ProcessLookupError):
+                    ended.append(os.pidfd_open(one))
+                    opened.callback(os.close, ended[-1])
+                    os.kill(one, number)
+            for one in ended:
+                select.select([one], [], [], _READY_SECONDS)
+        self.process.wait(_READY_SECONDS)
 
 
 def wait_until(check: Callable[[], None], process: subprocess.Popen[bytes], log: Path) -> None:

@@ -10,7 +10,8 @@ import os
 import random
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -40,6 +41,11 @@ from tests.servers import Server
 KILLS = int(os.environ.get("CRASH_KILLS", "50"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1 << 32)
 WORKFLOWS_IN_FLIGHT = 12
+OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 20),
+    ("grpc.max_reconnect_backoff_ms", 100),
+]
 SIGNALS = 2  # of each workflow
 ACTIVITIES = 2
 RETRIED = {
@@ -212,31 +218,31 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     server = Server("tctl", "--log-level", "error", file=tmp_path / "crash.db", log=tmp_path / "server.log")
     server.start()
-    options = [
-        ("grpc.initial_reconnect_backoff_ms", 20),
-        ("grpc.min_reconnect_backoff_ms", 20),
-        ("grpc.max_reconnect_backoff_ms", 100),
-    ]
-    async with grpc.aio.insecure_channel(server.address, options=options) as channel:
+    async with grpc.aio.insecure_channel(server.address, options=OPTIONS) as channel:
         load = Load(WorkflowServiceStub(channel), f"crash-{SEED}")
-        async with asyncio.TaskGroup() as group:
-            clients = [group.create_task(load.client()) for _ in range(WORKFLOWS_IN_FLIGHT)]
-            workers = [
-                group.create_task(load.workflow_worker(f"{load.queue}-sticky" if n % 2 else "")) for n in range(6)
-            ]
-            workers += [group.create_task(load.activity_worker()) for _ in range(4)]
+        async with running(load):
             for _ in range(KILLS):
                 await asyncio.sleep(chance.uniform(0.05, 1.0))
                 server.kill()
                 await asyncio.to_thread(server.start)
-            load.stop.set()
-            await asyncio.wait_for(asyncio.gather(*clients), 90)
-            load.done.set()
-            for worker in workers:
-                worker.cancel()
         await check(load)
     assert server.stop() == 0
     print(f"{len(load.started)} workflows, {len(load.completed)} activities acknowledged, {KILLS} kills")
+
+
+@asynccontextmanager
+async def running(load: Load) -> AsyncIterator[None]:
+    """The load runs during the block; afterwards what was begun is ended."""
+    async with asyncio.TaskGroup() as group:
+        clients = [group.create_task(load.client()) for _ in range(WORKFLOWS_IN_FLIGHT)]
+        workers = [group.create_task(load.workflow_worker(f"{load.queue}-sticky" if n % 2 else "")) for n in range(6)]
+        workers += [group.create_task(load.activity_worker()) for _ in range(4)]
+        yield
+        load.stop.set()
+        await asyncio.wait_for(asyncio.gather(*clients), 90)
+        load.done.set()
+        for worker in workers:
+            worker.cancel()
 
 
 async def check(load: Load) -> None:

@@ -1,0 +1,139 @@
+"""The database fails in every way while the server is under load: it is killed and started again, drops connections, is read-only,
+ends statements; and the server is killed, too. Callers are told UNAVAILABLE, the server recovers by itself, and nothing acknowledged is lost.
+
+CRASH_SEED repeats a run's choices; FAILURES sets another number of them for each store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
+
+from tests import stores
+from tests.drivers.mysql_rig import MariaDB
+from tests.drivers.postgresql_rig import PostgreSQL
+from tests.server import test_crash as crash
+from tests.servers import Server
+
+FAILURES = int(os.environ.get("FAILURES", "12"))
+TOLD = {
+    "UNAVAILABLE",
+    "NOT_FOUND",
+    "DEADLINE_EXCEEDED",
+    "CANCELLED",
+}  # NOT_FOUND: an answer to a task that another worker has now
+R = TypeVar("R")
+
+
+class Postgres(PostgreSQL):
+    """What can befall a PostgreSQL server, each as an SQL statement run and taken back."""
+
+    drop = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 'test%'"
+    )
+    interrupt = drop.replace("terminate", "cancel")
+
+    def read_only(self, on: bool) -> None:
+        self.execute(f"ALTER SYSTEM SET default_transaction_read_only = {on}", "SELECT pg_reload_conf()")
+
+
+class Maria(MariaDB):
+    """What can befall a MariaDB server."""
+
+    drop = (
+        "SELECT concat('KILL ', id) FROM information_schema.processlist WHERE id <> connection_id() AND db LIKE 'test%'"
+    )
+    interrupt = drop.replace("KILL", "KILL QUERY")
+
+    def execute(self, *statements: str, database: str = "mysql") -> list[tuple[Any, ...]]:
+        rows = super().execute(*statements, database=database)
+        for row in rows if statements[0] in (self.drop, self.interrupt) else ():
+            super().execute(row[0])
+        return rows
+
+    def read_only(self, on: bool) -> None:
+        self.execute(f"SET GLOBAL read_only = {int(on)}")
+
+
+class Failures:
+    """Lets one thing after another go wrong."""
+
+    def __init__(self, database: Postgres | Maria, server: Server, chance: random.Random) -> None:
+        self.database, self.server, self.chance = database, server, chance
+
+    def any(self) -> None:
+        kinds = (self.kill_database, self.kill_server, self.drop, self.drop, self.interrupt, self.read_only)
+        self.chance.choice(kinds)()
+
+    def kill_database(self) -> None:
+        self.database.kill()
+        self.database.start()
+
+    def kill_server(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+    def drop(self) -> None:
+        self.database.execute(self.database.drop)
+
+    def interrupt(self) -> None:
+        self.database.execute(self.database.interrupt)
+
+    def read_only(self) -> None:
+        self.database.read_only(True)
+        self.drop()
+        self.database.read_only(False)
+        self.drop()
+
+
+class Load(crash.Load):
+    """Notes what callers are told."""
+
+    def __init__(self, stub: WorkflowServiceStub, queue: str) -> None:
+        super().__init__(stub, queue)
+        self.told: Counter[str] = Counter()
+
+    async def again(self, call: Callable[[], Awaitable[R]]) -> R | None:
+        async def noted() -> R:
+            try:
+                return await call()
+            except grpc.aio.AioRpcError as error:
+                self.told[error.code().name] += 1
+                raise
+
+        return await super().again(noted)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(Postgres, marks=stores.only("postgresql")), pytest.param(Maria, marks=stores.only("mysql"))]
+)
+async def test_nothing_acknowledged_is_lost(kind: type[Postgres | Maria], tmp_path: Path) -> None:
+    print(f"CRASH_SEED={crash.SEED}")
+    chance = random.Random(crash.SEED)
+    database = kind()
+    database.start()
+    flags = ("--setup", "--namespace", "default", "--log-level", "warn")
+    server = Server("tctl", *flags, store=database.create(), log=tmp_path / "server.log")
+    server.start()
+    failures = Failures(database, server, chance)
+    async with grpc.aio.insecure_channel(server.address, options=crash.OPTIONS) as channel:
+        load = Load(WorkflowServiceStub(channel), f"crash-{crash.SEED}")
+        async with crash.running(load):
+            for _ in range(FAILURES):
+                await asyncio.sleep(chance.uniform(0.05, 1.0))
+                await asyncio.to_thread(failures.any)
+        await crash.check(load)
+    assert server.stop() == 0
+    database.remove()
+    print(f"{len(load.started)} workflows, {len(load.completed)} activities acknowledged, {FAILURES} failures")
+    assert load.told.keys() <= TOLD, load.told
