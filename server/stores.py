@@ -66,9 +66,10 @@ def opened(url: str, environ: Mapping[str, str], migrate: bool) -> Store:
     full = with_secrets(url, environ)
     store = registry.open_store(full)
     try:
-        if migrate:
+        wanted = len(registry.migrations(full))
+        if migrate and store.schema_version() < wanted:
             store.migrate()
-        check(url, store, len(registry.migrations(full)))
+        check(url, store, wanted)
     except BaseException:
         store.close()
         raise
