@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from drivers.base import Batch, Conflict, Member, Store, Unavailable
+from drivers.base import Batch, Conflict, Member, Refused, Store, Unavailable
 from drivers.conformance.differential import Comparison
 from drivers.conformance.make import begin, key
 from drivers.conformance.model import rebuilt
@@ -364,6 +364,26 @@ def test_copy_of_anything_to_a_database_server_and_back(url: str, tmp_path: Path
     assert all(copied["small"][name].data == record.data for name, record in was["small"].items())
     for name in was.keys() - {"ranges", "small"}:
         assert copied[name] == was[name]
+
+
+def test_copy_notices_a_server_that_came_meanwhile(filled: str, tmp_path: Path) -> None:
+    source, destination = open_store(filled), open_store(f"sqlite:////{tmp_path}/b.db")
+    destination.migrate()
+    came: list[str] = []
+
+    def progress(what: str, _rows: int, _total: int | None) -> None:
+        if what == "comparing" and not came:
+            came.append(what)
+            source.beat(Member("server", b""), 60)
+
+    with pytest.raises(Refused, match="source is in use"):
+        Copy(source, destination, "source", progress).run()
+    assert came
+    assert destination.record(*MARK) is not None
+    source.beat(Member("server", b""), 0)
+    assert Copy(source, destination, "source", progress).run()["runs"] == 900
+    source.close()
+    destination.close()
 
 
 def test_two_copies_at_once_do_not_mix(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
