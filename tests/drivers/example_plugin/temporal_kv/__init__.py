@@ -1,7 +1,7 @@
 """A driver for `kv:////absolute/path` and `kv:///relative/path`: everything is a key with a value, in order, in one file.
 
-It shows how a driver looks that does not start from `drivers.sql`: `keys.py` says where things stand, `database.py` is all that it asks
-of a database (a transaction, a read by key, a range of keys), `store.py` keeps the contract with that.
+It shows how a driver looks that does not start from `drivers.sql`: `database.py` is all that it asks of a database (a transaction, a read
+by key, a range of keys), `store.py` says where things stand and keeps the contract with that.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from drivers import conformance as suite
+from drivers.keys import pack
 
 from .database import Database, connect
-from .keys import pack
 from .store import KvStore
 
 

@@ -1,4 +1,15 @@
-"""The contract of drivers.base on an ordered key-value store. Values are JSON, in which bytes are written as Latin-1."""
+"""The contract of drivers.base on an ordered key-value store. Values are JSON, in which bytes are written as Latin-1. Keys are
+
+    ("l", lease)                                     its range_id
+    ("l", lease, "p", namespace, workflow)           where a workflow id points
+    ("l", lease, "r", *run, CORE | PENDING, kind, id | HISTORY, first | VISIBLE)
+    ("l", lease, "t", kind, id)                      a task
+    ("l", lease, "w", at, *run)                      when a run wakes: an index
+    ("m", id), ("s", kind, id)                       members, small records
+    ("v", namespace, lease, *run)                    which runs are listed: an index
+
+What belongs to a run stands together, so that deleting it is deleting a prefix; what belongs to a lease does, too.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +41,13 @@ from drivers.base import (
     Wake,
 )
 from drivers.filters import check, field_of, holds
+from drivers.keys import behind, pack, unpack
 
 from .database import SCHEMA, UNSTORABLE, Database
-from .keys import CORE, HISTORY, PENDING, VISIBLE, behind, pack, unpack
 
 MIGRATIONS = [Migration(1, "keys and values", [SCHEMA])]
 _VERSION = pack("schema")
-_LOWEST = -(2**63)
+CORE, PENDING, HISTORY, VISIBLE = range(4)
 
 
 class KvStore:
