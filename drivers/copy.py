@@ -100,21 +100,23 @@ class Copy:
         if mark is None:
             if self._to.scan(b"", 1) != ([], b""):
                 raise Refused("The destination is not empty.")
-            return self._note(Record(*MARK, 0, b""), b"")
+            return self._note(Record(*MARK, 0, b""), b"", 0)
         found = json.loads(mark.data)["from"]
         if found != self._name:
             raise Refused(f"The destination holds a part of a copy of {found}, not of {self._name}.")
         return mark
 
-    def _note(self, mark: Record, after: bytes) -> Record:
-        data = json.dumps({"from": self._name, "after": base64.b64encode(after).decode()}).encode()
+    def _note(self, mark: Record, after: bytes, rows: int) -> Record:
+        place = base64.b64encode(after).decode()
+        data = json.dumps({"from": self._name, "after": place, "rows": rows}).encode()
         try:
             return mark._replace(version=self._to.put_record(*MARK, data, mark.version), data=data)
         except Conflict as conflict:
             raise Refused(_TWO) from conflict
 
     def _copy(self, mark: Record, rows: int) -> None:
-        done, after = 0, base64.b64decode(json.loads(mark.data)["after"])
+        came_to = json.loads(mark.data)
+        done, after = came_to["rows"], base64.b64decode(came_to["after"])
         for part, place in _parts(self._from, after):
             if isinstance(part, Batch):
                 self._write(part)
@@ -123,7 +125,7 @@ class Copy:
                 for record in part:
                     self._put(record)
                 done += len(part)
-            mark = self._note(mark, place or after)
+            mark = self._note(mark, place or after, done)
             after = place
             self._progress("copying", done, rows)
 

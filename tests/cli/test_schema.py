@@ -197,7 +197,7 @@ def filled(url: str) -> str:
     store.migrate()
     for lease in ("shard/0", "shard/1", "shard/empty"):
         range_id = store.acquire(lease, "me", 40)
-        batches = [begin(lease, range_id, key(n, lease), n) for n in range(450)]
+        batches = [begin(lease, range_id, key(n, lease), n) for n in range(250)]
         for batch in batches:
             batch.current[0] = batch.current[0]._replace(workflow_id=f"{lease} {batch.current[0].workflow_id}")
             batch.visible[0].search_attributes = {"Keyword": "a", "Keywords": ["x", "y"], "Double": 1.5}
@@ -214,12 +214,12 @@ def test_copy(filled: str, tmp_path: Path) -> None:
     done = tctl("schema", "copy", "--from", filled, "--to", to, "-o", "json")
     assert done.code == 0, done.err
     assert done.json == {
-        "runs": 900,
-        "pending": 1800,
-        "history": 900,
-        "workflow ids": 900,
-        "tasks": 900,
-        "list entries": 900,
+        "runs": 500,
+        "pending": 1000,
+        "history": 500,
+        "workflow ids": 500,
+        "tasks": 500,
+        "list entries": 500,
         "records": 1,
     }
     source, copied = open_store(filled), open_store(to)
@@ -296,7 +296,7 @@ def test_copy_goes_on_where_it_was_interrupted(
 ) -> None:
     to, tries = f"sqlite:////{tmp_path}/b.db", 0
     for tries in range(1, 100):
-        interrupt(3 + tries % 7)
+        interrupt(4 + tries % 9)
         try:
             done = tctl("schema", "copy", "--from", filled, "--to", to, "-o", "json")
         except Interrupted:
@@ -304,9 +304,9 @@ def test_copy_goes_on_where_it_was_interrupted(
             assert "a part of a copy" in tctl("schema", "check", "--store", to).err
             continue
         break
-    assert 10 < tries < 99
+    assert 5 < tries < 99
     assert done.code == 0, done.err
-    assert done.json["history"] == 900
+    assert done.json["history"] == 500
     assert tctl("schema", "check", "--store", to).code == 0
 
 
@@ -340,7 +340,7 @@ def test_copy_notices_what_changed_meanwhile(filled: str, tmp_path: Path, interr
     assert source.commit([Batch("shard/0", range_id, history=[changed])]) == [None]
     source.close()
     done = tctl("schema", "copy", "--from", filled, "--to", to)
-    assert done.err.startswith("Error: The copy is not what the source holds: history (900 there, 900 copied)"), (
+    assert done.err.startswith("Error: The copy is not what the source holds: history (500 there, 500 copied)"), (
         done.err
     )
     assert json.loads(tctl("schema", "version", "--store", to, "-o", "json").out)["version"]
@@ -381,7 +381,7 @@ def test_copy_notices_a_server_that_came_meanwhile(filled: str, tmp_path: Path) 
     assert came
     assert destination.record(*MARK) is not None
     source.beat(Member("server", b""), 0)
-    assert Copy(source, destination, "source", progress).run()["runs"] == 900
+    assert Copy(source, destination, "source", progress).run()["runs"] == 500
     source.close()
     destination.close()
 
@@ -430,7 +430,7 @@ def test_copy_shows_its_progress_on_a_terminal(filled: str, tmp_path: Path, monk
             while part := os.read(master, 4096):
                 shown += part
         assert process.stdout is not None
-        assert b"Runs          900\n" in process.stdout.read()
+        assert b"Runs          500\n" in process.stdout.read()
     os.close(master)
     assert b"100%" in shown
     assert process.returncode == 0
