@@ -204,6 +204,7 @@ def _shown(entry: Entry) -> DescribeNamespaceResponse:
     response, limits = DescribeNamespaceResponse(), entry.namespace.limits
     response.CopyFrom(entry.described)
     info = response.namespace_info
+    info.capabilities.eager_workflow_start = True
     info.capabilities.sync_update = info.capabilities.async_update = True
     info.capabilities.workflow_pause = bool(limits.workflow_pause)
     info.limits.blob_size_limit_error = limits.blob_size_bytes_max

@@ -24,14 +24,16 @@ SUPPORTED_CLIENTS = {
     "temporal-ui": "<3.0.0",
     "Nexus-go-sdk": "<2.0.0",
 }
-# Only what is here: no schedules, Nexus, versioning by build id, eager start.
+# Only what is here: no schedules, no Nexus. Build ids: workers name theirs, and no client sends binary checksums.
 CAPABILITIES = GetSystemInfoResponse.Capabilities(
     signal_and_query_header=True,
     internal_error_differentiation=True,
     activity_failure_include_heartbeat=True,
     encoded_failure_attributes=True,
     upsert_memo=True,
+    eager_workflow_start=True,
     sdk_metadata=True,
+    build_id_based_versioning=True,
     count_group_by_execution_status=True,
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
+from temporalio.api.common.v1 import WorkerVersionStamp
 from temporalio.api.enums.v1 import CommandType
 from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
 
@@ -40,7 +41,7 @@ def start_wanted(shard: Shard, step: Step, request: RespondWorkflowTaskCompleted
             if step.state.activities[dispatch.scheduled_event_id].activity_id in wanted:
                 started.append(_start_activity(shard, step, dispatch, request.identity))
         elif request.return_new_workflow_task:
-            started.append(start_workflow_task(shard, step, request.identity))
+            started.append(start_workflow_task(shard, step, request.identity, request.worker_version_stamp))
     return started
 
 
@@ -51,10 +52,14 @@ def _start_activity(shard: Shard, step: Step, dispatch: Dispatch, identity: str)
     return reader.Started(response, shard.cached(step.state), event_id, event_id)
 
 
-def start_workflow_task(shard: Shard, step: Step, identity: str) -> reader.Started:
-    """Starts the workflow task that the step has just offered."""
+def start_workflow_task(
+    shard: Shard, step: Step, identity: str, build: WorkerVersionStamp | None = None
+) -> reader.Started:
+    """Starts the workflow task that the step has just offered. `build` is what the worker says of itself, when it says it."""
     dispatch = next(each for each in step.dispatches if each.kind == WORKFLOW_TASK)
     poll = Poll(identity=identity, request_id=tasks.INLINE_REQUEST_ID)
+    if build is not None:
+        poll = poll._replace(build_id=build.build_id, use_versioning=build.use_versioning)
     response = tasks.start_workflow_task(step, dispatch.scheduled_event_id, dispatch.attempt, poll)
     return reader.shown(step.state, shard.cached(step.state), response)
 

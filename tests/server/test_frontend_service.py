@@ -120,7 +120,7 @@ async def test_system_info_claims_only_what_is_there(served: Peer) -> None:
     assert info.capabilities.upsert_memo
     assert not info.capabilities.supports_schedules
     assert not info.capabilities.nexus
-    assert not info.capabilities.eager_workflow_start
+    assert info.capabilities.eager_workflow_start
 
 
 async def test_cluster_info_names_the_stored_cluster(tmp_path: Path) -> None:

@@ -227,7 +227,6 @@ def _started(step: Step, child: Child, run_id: str, initiated: HistoryEvent) -> 
 def _start_failed(step: Step, note: Outgoing, cause: int) -> None:
     a = note.event.start_child_workflow_execution_initiated_event_attributes
     attributes = {
-        "workflow_task_completed_event_id": a.workflow_task_completed_event_id,
         "initiated_event_id": note.initiated_event_id,
         "namespace": a.namespace,
         "namespace_id": a.namespace_id,

@@ -8,7 +8,7 @@ Source: service/history/workflow/workflow_task_state_machine.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -158,7 +158,7 @@ def start_workflow_task(step: Step, scheduled_event_id: int, attempt: int, poll:
         core.ClearField("sticky")  # the sticky worker was gone; this one needs the whole history
     if task.kind == WorkflowTask.TRANSIENT and task.scheduled_event_id != core.next_event_id:
         _renew(step)
-    _note_history_size(step)
+    _note_history_size(step, [] if poll.request_id == INLINE_REQUEST_ID else step.events)
     started = {
         **started_attributes(core.task),
         "identity": poll.identity,
@@ -218,12 +218,13 @@ def record(step: Step, identity: str = "") -> None:
     core.task.CopyFrom(task)
 
 
-def _note_history_size(step: Step) -> None:
-    """What the started event says of the history so far, and whether the workflow had better continue as new."""
+def _note_history_size(step: Step, new: Sequence[HistoryEvent]) -> None:
+    """What the started event says of the history so far, and whether the workflow had better continue as new. The `new` events count too:
+    only a task that goes back with an answer is started by the official server in the transaction that makes them."""
     core, limits = step.state.core, step.namespace.limits
-    core.task.history_size_bytes = core.history_size_bytes
+    core.task.history_size_bytes = core.history_size_bytes + sum(event.ByteSize() for event in new)
     del core.task.suggest_continue_as_new_reasons[:]
-    if core.history_size_bytes >= limits.history_size_bytes_suggest:
+    if core.task.history_size_bytes >= limits.history_size_bytes_suggest:
         core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE)
     if core.next_event_id >= limits.history_count_suggest:
         core.task.suggest_continue_as_new_reasons.append(Reason.SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS)
