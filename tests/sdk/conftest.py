@@ -13,5 +13,6 @@ from tests.servers import Server, running
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("sdk")
-    with running("tctl", file=folder / "temporal.db", log=folder / "server.log") as server:
+    labels = ("--search-attribute", "SdkKeyword=Keyword", "--search-attribute", "SdkNumber=Int")
+    with running("tctl", *labels, file=folder / "temporal.db", log=folder / "server.log") as server:
         yield server

@@ -1,54 +1,105 @@
-// A hello-world of the official Go SDK: one worker, one workflow, one activity. Prints the result.
+// The checklist of tests/sdk/checklist.py in the official Go SDK: a worker and a client that print what they saw, a line of JSON a check.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"os"
+	"sync"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	temporallog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 )
 
-func Greet(ctx context.Context, name string) (string, error) {
-	activity.GetLogger(ctx).Debug("greeting")
-	return "Hello, " + name + "!", nil
+type saw = map[string]any
+
+// Program is what the checks share.
+type Program struct {
+	client.Client
+	queue, unique string
+	mutex         sync.Mutex
+	notes         map[string]chan string
 }
 
-func Hello(ctx workflow.Context, name string) (string, error) {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 10 * time.Second})
-	if err := workflow.Sleep(ctx, 100*time.Millisecond); err != nil {
-		return "", err
+// note is a way for activities to tell the checks something, by a name.
+func (p *Program) note(name string) chan string {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.notes[name] == nil {
+		p.notes[name] = make(chan string, 100)
 	}
-	var out string
-	err := workflow.ExecuteActivity(ctx, Greet, name).Get(ctx, &out)
-	return out, err
+	return p.notes[name]
+}
+
+func (p *Program) options(id string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{ID: id + p.unique, TaskQueue: p.queue}
+}
+
+// p is the program, for checks and workflows.
+var p *Program
+
+// Check is one line of the checklist: it returns the run whose history the test reads, and what was seen.
+type Check func(ctx context.Context, id string) (client.WorkflowRun, saw)
+
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(m string, more ...any) {
+	fmt.Fprintln(os.Stderr, append([]any{m}, more...)...)
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (p *Program) run(name string, check Check) (line saw) {
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			line = saw{"check": name, "error": fmt.Sprint(r)}
+		}
+	}()
+	run, seen := check(ctx, name+" ")
+	return saw{"check": name, "workflow": run.GetID(), "run": run.GetRunID(), "saw": seen}
 }
 
 func main() {
-	c, err := client.Dial(client.Options{HostPort: os.Args[1]})
+	c, err := client.Dial(client.Options{HostPort: os.Args[1], Logger: temporallog.Logger(quiet{})})
 	if err != nil {
 		log.Fatalln(err)
 	}
 	defer c.Close()
-	w := worker.New(c, "go-hello", worker.Options{})
-	w.RegisterWorkflow(Hello)
-	w.RegisterActivity(Greet)
+	unique := fmt.Sprint(time.Now().UnixNano())
+	p = &Program{Client: c, queue: "go-" + unique, unique: unique, notes: map[string]chan string{}}
+	w := worker.New(c, p.queue, worker.Options{EnableSessionWorker: true})
+	register(w)
+	w.RegisterActivity(tools)
 	if err := w.Start(); err != nil {
 		log.Fatalln(err)
 	}
 	defer w.Stop()
-	run, err := c.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{TaskQueue: "go-hello"}, Hello, "Go")
-	if err != nil {
-		log.Fatalln(err)
+	lines := make(chan saw)
+	for name, check := range checks {
+		go func() { lines <- p.run(name, check) }()
 	}
-	var out string
-	if err := run.Get(context.Background(), &out); err != nil {
-		log.Fatalln(err)
+	for range checks {
+		text, _ := json.Marshal(<-lines)
+		fmt.Println(string(text))
 	}
-	fmt.Println(out)
 }
