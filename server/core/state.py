@@ -38,7 +38,7 @@ class Table(dict[K, V], Generic[K, V]):
         self.kind = kind
         self.touched: set[K] = set()
         self._due: dict[K, int] = {}
-        self._stale: set[K] = set()
+        self._stale: dict[K, None] = {}  # in order: of two that are due at once, the older is first
 
     def __setitem__(self, key: K, value: V) -> None:
         self._touch(key)
@@ -55,7 +55,7 @@ class Table(dict[K, V], Generic[K, V]):
 
     def _touch(self, key: K) -> None:
         self.touched.add(key)
-        self._stale.add(key)
+        self._stale[key] = None
 
     def first(self, when: Callable[[V], int]) -> tuple[int, K] | None:
         """When the record that is due first is due, and its key. `when` (ns, 0 for never; always the same function) is asked again only for

@@ -130,8 +130,9 @@ class Run:
 
     def task_broken(self) -> None:
         """What the worker has answered to a workflow task cannot be carried out: the updates that it saw are not tried again."""
-        for id, admitted in self.state.admitted.items() if self.state is not None else ():
-            if admitted.sent:
+        admitted = self.state.admitted if self.state is not None else {}
+        for id, progress in list(self.updates.items()):
+            if not progress.accepted and (id not in admitted or admitted[id].sent):
                 self.updated(Updated(id, error=WorkflowNotReady(FAILED_UPDATE)))
 
     def remember(self, chunk: Chunk) -> None:

@@ -41,7 +41,10 @@ def start_wanted(shard: Shard, step: Step, request: RespondWorkflowTaskCompleted
             if step.state.activities[dispatch.scheduled_event_id].activity_id in wanted:
                 started.append(_start_activity(shard, step, dispatch, request.identity))
         elif request.return_new_workflow_task:
-            started.append(start_workflow_task(shard, step, request.identity, request.worker_version_stamp))
+            task = start_workflow_task(shard, step, request.identity, request.worker_version_stamp)
+            for id in request.query_results:
+                task.response.queries.pop(id, None)  # just answered
+            started.append(task)
     return started
 
 

@@ -143,11 +143,14 @@ class Updates(Shards):
         self, namespace: Namespace, request: ExecuteMultiOperationRequest
     ) -> ExecuteMultiOperationResponse:
         """Start with update: an update of the run that the id policies say, or of a new one. Raises MultiOperationFailed."""
-        try:
-            return await self._update_with_start(namespace, request)
-        except MultiOperationFailed as failed:
-            if not _closed_before(failed):
-                raise
+        for left in reversed(range(TRIES_MAX)):
+            try:
+                return await self._update_with_start(namespace, request)
+            except MultiOperationFailed as failed:
+                if _closed_before(failed):
+                    break
+                if not left or not isinstance(failed.errors[1], Unavailable | ResourceExhausted):
+                    raise
         try:
             return await self._update_with_start(namespace, request)
         except MultiOperationFailed as failed:

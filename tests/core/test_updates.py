@@ -148,9 +148,18 @@ def test_an_update_that_comes_while_a_task_is_held_goes_with_the_next_one() -> N
     run.update("a")
     task = run.poll_workflow()
     run.update("b")
-    run.complete(task, messages=[reject("a")])
+    run.complete(task, messages=[reject("a")], return_new_workflow_task=True)
     assert [m.protocol_instance_id for m in run.poll_workflow().messages] == ["b"]
     assert run.kinds() == BEGUN
+
+
+def test_an_update_that_comes_while_a_task_is_held_gets_one_on_record_when_the_worker_wants_none_at_once() -> None:
+    run = Story()
+    run.signal()
+    task = run.poll_workflow()
+    run.update("a")
+    run.complete(task)
+    assert run.kinds()[-2:] == ["workflow_task_completed", "workflow_task_scheduled"]
 
 
 def test_news_puts_the_task_on_record() -> None:

@@ -27,6 +27,7 @@ UNLIKE = {  # differs between two runs of one server, or counts its transactions
     "poller_scaling_decision",  # advice that depends on how long a task waited
     "task_id",
     "history_size_bytes",
+    "backlog_count_hint",
     "state_transition_count",
     "execution_duration",
     "current_retry_interval",

@@ -63,9 +63,10 @@ def start_child_workflow_execution(step: Step, command: Command, completed_event
 
 
 def ask(step: Step, event: HistoryEvent, request_id: str = "") -> None:
-    """Sends what the initiated event says. A request id starts one child, however often it is sent; without one a new one is made."""
+    """Sends what the initiated event says. A request id starts one child, however often it is sent; without one it tells whose child
+    this is (transfer_queue_active_task_executor.go childRequestID)."""
     child = step.state.children.edit(event.event_id)
-    child.request_id = request_id or step.ids.run_id()
+    child.request_id = request_id or f"{step.state.key.run_id}:{event.event_id}:0"
     child.send_id = step.send(
         SEND_START_CHILD,
         initiated_event_id=event.event_id,
@@ -170,14 +171,13 @@ def begin_child(current: Step | None, new: Step, note: Outgoing) -> str:
         workflow_id=a.workflow_id,
         workflow_type=a.workflow_type,
         task_queue=a.task_queue,
-        workflow_execution_timeout=a.workflow_execution_timeout,
         workflow_run_timeout=a.workflow_run_timeout,
         workflow_task_timeout=a.workflow_task_timeout,
         request_id=note.request_id,
         workflow_id_reuse_policy=a.workflow_id_reuse_policy,
         cron_schedule=a.cron_schedule,
     )
-    for name in ("input", "header", "retry_policy", "memo", "search_attributes"):
+    for name in ("workflow_execution_timeout", "input", "header", "retry_policy", "memo", "search_attributes"):
         if a.HasField(name):  # type: ignore[arg-type]
             getattr(request, name).CopyFrom(getattr(a, name))
     if note.event.HasField("user_metadata"):
@@ -324,6 +324,7 @@ def on_close(step: Step) -> None:
             first_run_id=state.core.first_run_id,
             event=closing,
         )
+    step.sends = [send for send in step.sends if send[1].kind != SEND_START_CHILD]  # too late
     for child in state.children.values():
         if child.started and child.parent_close_policy != P.PARENT_CLOSE_POLICY_ABANDON:
             step.send(

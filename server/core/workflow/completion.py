@@ -72,6 +72,8 @@ def complete_workflow_task(
         _carry_out(step, request, completed_event_id)
     except BadCommand as bad:
         raise Discard(_failing(bad, token, request)) from bad
+    if step.state.admitted and not request.return_new_workflow_task:
+        core.unseen = True  # the updates that came meanwhile get a task that is in history
     return RespondWorkflowTaskCompletedResponse(reset_history_event_id=core.last_started_event_id if traceless else 0)
 
 
@@ -194,14 +196,11 @@ def _fail_for(step: Step, bad: BadCommand, request: RespondWorkflowTaskCompleted
 def fail_workflow_task(
     step: Step, token: TaskToken, request: RespondWorkflowTaskFailedRequest
 ) -> RespondWorkflowTaskFailedResponse:
-    """The worker could not carry on. From the second failure in a row on nothing happens: the task times out, which is the pause before the
-    next attempt. Raises NotFound."""
+    """The worker could not carry on. Raises NotFound."""
     if not step.state.running:
         msg = "workflow execution already completed"
         raise NotFound(msg)
-    core = held_task(step.state, token)
-    if core.task.attempt > 1:
-        return RespondWorkflowTaskFailedResponse()
+    held_task(step.state, token)
     if request.cause == Cause.WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE:
         tasks.abandon(step)
         close.terminate(
@@ -217,4 +216,5 @@ def fail_workflow_task(
     if request.HasField("failure"):
         fields["failure"] = request.failure
     tasks.failed(step, request.cause, **fields)
+    step.state.close_attempted = request.cause == Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
     return RespondWorkflowTaskFailedResponse()

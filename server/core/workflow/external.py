@@ -153,7 +153,7 @@ def signal_answered(step: Step, note: Outgoing, failed_cause: int) -> None:
     if note.initiated_event_id not in step.state.signals_sent or not step.state.running:
         return
     a = note.event.signal_external_workflow_execution_initiated_event_attributes
-    attributes = _answer(a, note, failed_cause) | {"control": a.control}
+    attributes = _answer(step, a, note, failed_cause) | {"control": a.control}
     failed = E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED
     step.emit(failed if failed_cause else E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, attributes)
 
@@ -163,23 +163,20 @@ def cancel_answered(step: Step, note: Outgoing, failed_cause: int) -> None:
     if note.initiated_event_id not in step.state.cancels_sent or not step.state.running:
         return
     a = note.event.request_cancel_external_workflow_execution_initiated_event_attributes
-    attributes = _answer(a, note, failed_cause)
-    if failed_cause:
-        attributes["control"] = a.control
-        step.emit(E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, attributes)
-    else:
-        step.emit(E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, attributes)
+    failed = E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED
+    cancelled = E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+    step.emit(failed if failed_cause else cancelled, _answer(step, a, note, failed_cause))
 
 
-def _answer(a: Any, note: Outgoing, failed_cause: int) -> dict[str, Any]:
+def _answer(step: Step, a: Any, note: Outgoing, failed_cause: int) -> dict[str, Any]:
     out = {
         "initiated_event_id": note.initiated_event_id,
-        "namespace": a.namespace,
+        "namespace": a.namespace or step.namespace.name,
         "namespace_id": a.namespace_id,
         "workflow_execution": a.workflow_execution,
     }
     if failed_cause:
-        out |= {"cause": failed_cause, "workflow_task_completed_event_id": a.workflow_task_completed_event_id}
+        out["cause"] = failed_cause
     return out
 
 

@@ -22,7 +22,7 @@ from server.core.outcome import WORKFLOW_TASK
 from server.core.rejected import FailedPrecondition, NotFound
 from server.core.state import PAUSED, RUNNING, State
 from server.core.state_pb2 import Pause
-from server.core.workflow import activities, tasks
+from server.core.workflow import activities, tasks, updates
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -45,6 +45,7 @@ def pause_workflow_execution(step: Step, request: PauseWorkflowExecutionRequest)
         step.withdraw(WORKFLOW_TASK, core.task.queue, core.task.dispatch_id)
         cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED
         tasks.failed(step, cause, identity="history-service")
+        updates.refuse(step)
     step.emit(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED, _said(request), worker_may_ignore=True)
     for id in step.state.activities:
         activities.hold_back(step, id)

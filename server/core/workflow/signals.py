@@ -19,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
 from server.core.rejected import InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Request
+from server.core.workflow import updates
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -31,11 +32,11 @@ def signal_workflow_execution(
     step: Step, request: SignalWorkflowExecutionRequest, sender: WorkflowExecution | None = None
 ) -> SignalWorkflowExecutionResponse:
     """Signals a running run; a request id that was served before changes nothing. `sender` is the workflow that signals, if one does.
-    Raises NotFound when the run is closed, InvalidArgument when it has had too many signals."""
+    Raises NotFound when the run is closed; as `check`."""
     if not known(step.state, request.request_id):
         if not step.state.running:
             raise NotFound(COMPLETED)
-        check_count(step)
+        check(step, sender)
         signal(step, request, request.input, sender)
     return SignalWorkflowExecutionResponse(link=request_link(step, request.request_id, SIGNALED))
 
@@ -45,11 +46,14 @@ def known(state: State, request_id: str) -> bool:
     return bool(request_id) and _key(request_id) in state.requests
 
 
-def check_count(step: Step) -> None:
-    """Raises InvalidArgument when the run has had as many signals as it may."""
+def check(step: Step, sender: WorkflowExecution | None = None) -> None:
+    """Raises InvalidArgument when the run has had as many signals as it may, and ResourceExhausted while it tries to end but for the news
+    that it gets."""
     if step.state.core.signal_count >= step.namespace.limits.signals_max > 0:
         msg = "exceeded workflow execution limit for signal events"
         raise InvalidArgument(msg)
+    if step.state.close_attempted and step.held and sender is None:
+        raise updates.closing()
 
 
 def signal(

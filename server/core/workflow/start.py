@@ -269,7 +269,7 @@ def signal_with_start_workflow_execution(
         if not current.state.running:
             check_reuse(current.state, request.workflow_id_reuse_policy)
         elif policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING:
-            signals.check_count(current)
+            signals.check(current)
             signals.signal(current, request, request.signal_input)
             current.state.core.first_task_at = 0  # a start delay ends here
             return _signaled(current, request, started=False)

@@ -277,8 +277,9 @@ def started_response(state: State) -> PollWorkflowTaskQueueResponse:
 
 
 def first_event_to_show(state: State) -> int:
-    """Where the history that goes with the started task begins: a sticky worker has the rest."""
-    return state.core.last_started_event_id + 1 if state.core.HasField("sticky") else 1
+    """Where the history that goes with the started task begins: a sticky worker has the rest, and so has one that gets its next task at once."""
+    knows = state.core.HasField("sticky") or state.core.task.request_id == INLINE_REQUEST_ID
+    return state.core.last_started_event_id + 1 if knows else 1
 
 
 def virtual_events(state: State, identity: str = "") -> list[HistoryEvent]:

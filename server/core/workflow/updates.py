@@ -238,7 +238,7 @@ def _find(step: Step, message: Packet) -> None:
 def _require(holds: bool, id: str, kind: str, state: State) -> None:
     if not holds:
         now = "Completed" if id in state.updates and state.updates[id].completed_event_id else "Accepted"
-        now = "Sent" if id in state.admitted else now
+        now = ("Sent" if state.admitted[id].sent else "Admitted") if id in state.admitted else now
         sentence = (
             f"invalid state transition attempted for Update {id}: received *update.{kind} message while in state {now}"
         )
@@ -298,6 +298,13 @@ def reject_unanswered(step: Step) -> None:
         return
     for id in [id for id, admitted in step.state.admitted.items() if admitted.sent]:
         _reject(step, id, _server_failure(UNANSWERED, "UnprocessedUpdate").failure)
+
+
+def refuse(step: Step) -> None:
+    """The run has been paused: what no worker has got is not kept for later."""
+    for id in [id for id, admitted in step.state.admitted.items() if admitted.request is not None]:
+        del step.state.admitted[id]
+        step.updates.append(Updated(id, error=FailedPrecondition(PAUSED)))
 
 
 def on_close(step: Step) -> None:
