@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from temporalio.api.enums.v1 import EventType, HistoryEventFilterType
+from temporalio.api.history.v1 import WorkflowExecutionContinuedAsNewEventAttributes
 from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
     QueryWorkflowRequest,
     QueryWorkflowResponse,
     RespondQueryTaskCompletedRequest,
@@ -20,16 +23,30 @@ from server.history.service import Engine
 
 # These show what is stored; all other clients want a repeated workflow task shown too (get_history_util.go).
 LITERAL_CLIENTS = frozenset({"temporal-cli", "temporal-ui"})
+FOLLOWS = "follows-next-run-id"
+CLOSE_EVENT = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+CHAINED = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+    }
+)
 
 
 def table(engine: Engine, queues: Queues) -> Table:
     """RPC → handler."""
 
     async def history(namespace: Namespace, request: GetWorkflowExecutionHistoryRequest, context: Context) -> bytes:
-        virtual = _client_name(context) not in LITERAL_CLIENTS
-        return await engine.get_workflow_execution_history(
+        virtual = _said(context, "client-name") not in LITERAL_CLIENTS
+        data = await engine.get_workflow_execution_history(
             namespace, request, timeout=context.time_remaining(), virtual=virtual
         )
+        if request.history_event_filter_type != CLOSE_EVENT or FOLLOWS in _said(context, "supported-features").split(
+            ","
+        ):
+            return data
+        return _led_on(data)
 
     async def query(namespace: Namespace, request: QueryWorkflowRequest, context: Context) -> QueryWorkflowResponse:
         return await engine.query_workflow(namespace, request, timeout=context.time_remaining())
@@ -61,11 +78,32 @@ def table(engine: Engine, queues: Queues) -> Table:
     }
 
 
-def _client_name(context: Context) -> str:
+def _said(context: Context, name: str) -> str:
+    """What the caller says of itself in the metadata of that name."""
     for key, value in context.invocation_metadata() or ():
-        if key == "client-name":
+        if key == name:
             return str(value)
     return ""
+
+
+def _led_on(data: bytes) -> bytes:
+    """The encoded closing event for a client (the Java SDK) that goes on to the next run of a chain only when the last continued as new:
+    it is told so of retries and cron runs, too (get_history_util.go FixFollowEvents)."""
+    response = GetWorkflowExecutionHistoryResponse.FromString(data)
+    for event in response.history.events:
+        name = event.WhichOneof("attributes") or ""
+        attributes = getattr(event, name, None)
+        next_run = getattr(attributes, "new_execution_run_id", "")
+        if event.event_type in CHAINED and next_run:
+            event.event_type = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+            event.workflow_execution_continued_as_new_event_attributes.CopyFrom(
+                WorkflowExecutionContinuedAsNewEventAttributes(
+                    new_execution_run_id=next_run,
+                    failure=getattr(attributes, "failure", None),
+                    last_completion_result=getattr(attributes, "result", None),
+                )
+            )
+    return response.SerializeToString()
 
 
 def _completed(request: RespondWorkflowTaskCompletedRequest, namespace: Namespace) -> None:
