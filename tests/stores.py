@@ -86,12 +86,16 @@ class Database:
         self.port = port or free_port()
         self.user = user if user and os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="tctl-store-"))
-        if self.user:
-            self.folder.chmod(0o755)
-            entry = pwd.getpwnam(self.user)
-            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
+        self.folder.chmod(0o755)
+        self.own(self.folder)
         self.process: subprocess.Popen[bytes] | None = None
         atexit.register(self.remove)
+
+    def own(self, path: Path) -> None:
+        """Makes a file the server's."""
+        if self.user:
+            entry = pwd.getpwnam(self.user)
+            os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def command(self) -> Sequence[str]:
         """What runs the server in the foreground."""
@@ -103,14 +107,14 @@ class Database:
 
     def run(self, *command: str) -> None:
         """Runs a command of the set-up as the server's user."""
-        result = subprocess.run(command, user=self.user, cwd=self.folder, capture_output=True, text=True, check=False)
+        result = subprocess.run(self._as_user(command), cwd=self.folder, capture_output=True, text=True, check=False)
         assert result.returncode == 0, f"{command[0]}: {result.stderr}"
 
     def start(self) -> None:
         """Starts the server and returns when it answers."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), user=self.user, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+                self._as_user(self.command()), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self.check, self.process, self.folder / "log")
 
@@ -130,6 +134,12 @@ class Database:
         if self.process is not None and self.process.poll() is None:
             self._end(signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _as_user(self, command: Sequence[str]) -> Sequence[str]:
+        """Another program changes the user: Popen would fork for that, which gRPC's threads may not survive."""
+        if not self.user:
+            return command
+        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", *command]
 
     def _end(self, number: int) -> None:
         assert self.process is not None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
+
+import pymysql
 
 from drivers.conformance import Database, Plan, Rig
 from drivers.mysql import MIGRATIONS
@@ -23,8 +26,12 @@ UNION ALL SELECT table_name, index_name, concat(seq_in_index, ' ', column_name),
 WHERE table_schema = database() ORDER BY 1, 2, 3"""
 
 
+_CONNECTIONS = "SELECT id FROM information_schema.processlist WHERE user = 'temporal'"
+_ADMIN, _USER = "root", "temporal:Se%20cret%3F"
+
+
 class MariaDB(stores.Database):
-    """A server whose user `root` has no password."""
+    """A server with a user `temporal` that may all in the databases, and what can befall it."""
 
     def __init__(self, port: int = 0, **settings: str) -> None:
         install = stores.program("mariadb-install-db", _PACKAGE)
@@ -51,7 +58,7 @@ class MariaDB(stores.Database):
 
     def execute(self, *statements: str, database: str = "mysql") -> list[tuple[Any, ...]]:
         """Runs statements; returns the rows of the last."""
-        connection = Server.parse(self.url(database), {}).connect()
+        connection = Server.parse(self.url(database, _ADMIN), {}).connect()
         try:
             for statement in statements:
                 cursor = connection.cursor()
@@ -60,14 +67,40 @@ class MariaDB(stores.Database):
         finally:
             connection.close()
 
-    def url(self, database: str) -> str:
-        return f"mysql://root@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, user: str = _USER) -> str:
+        return f"mysql://{user}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> str:
         """Makes a database and returns its URL."""
-        name = f"test_{next(self._names)}"
-        self.execute(f"CREATE DATABASE {name}")
-        return self.url(name)
+        number = next(self._names)
+        if number == 0:
+            self.execute("CREATE USER temporal@localhost IDENTIFIED BY 'Se cret?'")
+        self.execute(f"CREATE DATABASE test_{number}", f"GRANT ALL ON test_{number}.* TO temporal@localhost")
+        return self.url(f"test_{number}")
+
+    def drop(self, what: str = "KILL") -> None:
+        """Closes every connection."""
+        for (id,) in self.execute(_CONNECTIONS):
+            with suppress(pymysql.OperationalError):  # it has gone by itself
+                self.execute(f"{what} {id}")
+
+    def interrupt(self) -> None:
+        """Ends every statement that runs."""
+        self.drop("KILL QUERY")
+
+    def read_only(self, on: bool) -> None:
+        """Refuses writes, or takes them again."""
+        self.execute(f"SET GLOBAL read_only = {int(on)}")
+
+    @contextmanager
+    def holding(self, url: str, lease: str) -> Iterator[None]:
+        """Keeps the lease's row locked."""
+        connection = Server.parse(url, {}).connect()
+        cursor = connection.cursor()
+        cursor.execute("START TRANSACTION")
+        cursor.execute(f"SELECT 1 FROM lease WHERE name = '{lease}' FOR UPDATE")
+        yield
+        connection.close()
 
 
 @cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -26,15 +27,24 @@ UNION ALL SELECT tablename, indexname, indexdef, NULL, NULL, NULL FROM pg_indexe
 ORDER BY 1, 2"""
 
 
+_DROP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'temporal'"
+_INTERRUPT = _DROP.replace("terminate", "cancel")
+_ADMIN, _USER = "postgres:Secret", "temporal:Se%20cret%3F"
+
+
 class PostgreSQL(stores.Database):
-    """A server that trusts everybody on this machine; its user is `postgres`."""
+    """A server with a user `temporal` that owns the databases, and what can befall it."""
 
     def __init__(self, port: int = 0, **settings: str) -> None:
         initdb = stores.program("initdb", "postgresql", _BIN)
         self._postgres = stores.program("postgres", "postgresql", _BIN)
         super().__init__("postgres", port)
         self._settings = settings
-        self.run(initdb, "-D", str(self.folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        password = self.folder / "password"
+        password.write_text("Secret")
+        self.own(password)
+        where = ("-D", str(self.folder / "data"), "-E", "UTF8", "--no-sync")
+        self.run(initdb, *where, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", str(password))
         self._names = itertools.count()
 
     def command(self) -> Sequence[str]:
@@ -47,19 +57,40 @@ class PostgreSQL(stores.Database):
 
     def execute(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Runs statements; returns the rows of the last."""
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
+        with psycopg.connect(self.url(database, _ADMIN), autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def url(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, user: str = _USER) -> str:
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> str:
         """Makes a database and returns its URL."""
-        name = f"test_{next(self._names)}"
-        self.execute(f"CREATE DATABASE {name}")
-        return self.url(name)
+        number = next(self._names)
+        if number == 0:
+            self.execute("CREATE USER temporal PASSWORD 'Se cret?'")
+        self.execute(f"CREATE DATABASE test_{number} OWNER temporal")
+        return self.url(f"test_{number}")
+
+    def drop(self) -> None:
+        """Closes every connection."""
+        self.execute(_DROP)
+
+    def interrupt(self) -> None:
+        """Ends every statement that runs."""
+        self.execute(_INTERRUPT)
+
+    def read_only(self, on: bool) -> None:
+        """Refuses writes of connections made from now on, or takes them again."""
+        self.execute(f"ALTER SYSTEM SET default_transaction_read_only = {on}", "SELECT pg_reload_conf()")
+
+    @contextmanager
+    def holding(self, url: str, lease: str) -> Iterator[None]:
+        """Keeps the lease's row locked."""
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT 1 FROM lease WHERE name = %s FOR UPDATE", (lease,))
+            yield
 
 
 @cache

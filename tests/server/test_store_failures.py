@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import grpc
 import pytest
@@ -34,44 +34,15 @@ TOLD = {
 R = TypeVar("R")
 
 
-class Postgres(PostgreSQL):
-    """What can befall a PostgreSQL server, each as an SQL statement run and taken back."""
-
-    drop = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 'test%'"
-    )
-    interrupt = drop.replace("terminate", "cancel")
-
-    def read_only(self, on: bool) -> None:
-        self.execute(f"ALTER SYSTEM SET default_transaction_read_only = {on}", "SELECT pg_reload_conf()")
-
-
-class Maria(MariaDB):
-    """What can befall a MariaDB server."""
-
-    drop = (
-        "SELECT concat('KILL ', id) FROM information_schema.processlist WHERE id <> connection_id() AND db LIKE 'test%'"
-    )
-    interrupt = drop.replace("KILL", "KILL QUERY")
-
-    def execute(self, *statements: str, database: str = "mysql") -> list[tuple[Any, ...]]:
-        rows = super().execute(*statements, database=database)
-        for row in rows if statements[0] in (self.drop, self.interrupt) else ():
-            super().execute(row[0])
-        return rows
-
-    def read_only(self, on: bool) -> None:
-        self.execute(f"SET GLOBAL read_only = {int(on)}")
-
-
 class Failures:
     """Lets one thing after another go wrong."""
 
-    def __init__(self, database: Postgres | Maria, server: Server, chance: random.Random) -> None:
+    def __init__(self, database: PostgreSQL | MariaDB, server: Server, chance: random.Random) -> None:
         self.database, self.server, self.chance = database, server, chance
 
     def any(self) -> None:
-        kinds = (self.kill_database, self.kill_server, self.drop, self.drop, self.interrupt, self.read_only)
+        database = self.database
+        kinds = (self.kill_database, self.kill_server, database.drop, database.interrupt, self.read_only)
         self.chance.choice(kinds)()
 
     def kill_database(self) -> None:
@@ -82,17 +53,11 @@ class Failures:
         self.server.kill()
         self.server.start()
 
-    def drop(self) -> None:
-        self.database.execute(self.database.drop)
-
-    def interrupt(self) -> None:
-        self.database.execute(self.database.interrupt)
-
     def read_only(self) -> None:
         self.database.read_only(True)
-        self.drop()
+        self.database.drop()
         self.database.read_only(False)
-        self.drop()
+        self.database.drop()
 
 
 class Load(crash.Load):
@@ -115,9 +80,10 @@ class Load(crash.Load):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "kind", [pytest.param(Postgres, marks=stores.only("postgresql")), pytest.param(Maria, marks=stores.only("mysql"))]
+    "kind",
+    [pytest.param(PostgreSQL, marks=stores.only("postgresql")), pytest.param(MariaDB, marks=stores.only("mysql"))],
 )
-async def test_nothing_acknowledged_is_lost(kind: type[Postgres | Maria], tmp_path: Path) -> None:
+async def test_nothing_acknowledged_is_lost(kind: type[PostgreSQL | MariaDB], tmp_path: Path) -> None:
     print(f"CRASH_SEED={crash.SEED}")
     chance = random.Random(crash.SEED)
     database = kind()
