@@ -7,6 +7,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pymysql
@@ -80,7 +81,7 @@ class Server:
             "write_timeout": patience,
             "conv": _DECODERS,
             "client_flag": CLIENT.MULTI_STATEMENTS,
-            "ssl": self._context(),
+            "ssl": self._context,
             "ssl_disabled": self.mode == "DISABLED",
         }
         connection = kind(**settings)
@@ -91,7 +92,9 @@ class Server:
             connection.packet_bytes_max = cursor.fetchone()[0]
         return connection
 
+    @cached_property
     def _context(self) -> ssl.SSLContext | None:
+        """What is read of certificates, once; None when they need not be looked at."""
         if self.mode in ("DISABLED", "PREFERRED"):
             return None
         options = self.address.options

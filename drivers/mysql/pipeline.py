@@ -5,6 +5,7 @@ The server stops at the first statement that fails, so a COMMIT at the end is no
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,9 @@ from pymysql.constants import CR
 from pymysql.cursors import Cursor
 
 _BYTES_MAX = 8 << 20  # of statements sent together
+_UNCHECKED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_UNCHECKED.check_hostname = False
+_UNCHECKED.verify_mode = ssl.CERT_NONE
 _ROOM = 1024  # of a packet, for its heads
 
 
@@ -53,6 +57,10 @@ class PipelineConnection(Connection):
 
     def cursor(self, cursor: type[Cursor] | None = None) -> Any:
         return (cursor or PipelineCursor)(self)
+
+    def _create_ssl_ctx(self, sslp: Any) -> ssl.SSLContext:
+        """PyMySQL's own would read every certificate of the system for each connection, to check none of them."""
+        return sslp if isinstance(sslp, ssl.SSLContext) else _UNCHECKED
 
     @contextmanager
     def pipeline(self) -> Iterator[None]:

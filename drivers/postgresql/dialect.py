@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
@@ -18,7 +19,9 @@ from drivers.postgresql.connect import Server
 from drivers.sql.dialect import Columns, Connection, Cursor, Row, Statement, Table
 
 # SQLSTATEs, or the classes that they begin with (postgresql.org/docs: errcodes-appendix).
-_REFUSED = ("22", "23", "54", "28", "3D")  # data, constraints, limits; at connecting: login, database
+_REFUSED = ("22", "23", "54")  # data, constraints, limits
+# libpq tells no SQLSTATE of a connection that was refused.
+_NOT_ADMITTED = re.compile(r"FATAL: .*(authentication failed|(role|database) .* does not exist|no pg_hba.conf entry)")
 _RACES = ("23505",)  # two at once made the same row
 _ENDED = ("08", "57P", "58", "XX")  # the server ended the connection: COMMIT may have come before that
 _LOCK_OF_MIGRATIONS = 0x7463746C  # an advisory lock's number is the application's choice
@@ -50,6 +53,8 @@ class PostgresDialect:
             state and state.startswith(_REFUSED) and state not in _RACES
         ):
             return Refused(f"PostgreSQL refuses this: {sentence}.")
+        if _NOT_ADMITTED.search(sentence):
+            return Refused(f"PostgreSQL: {sentence}.")
         if isinstance(error, errors.PipelineAborted):
             return Unavailable("PostgreSQL: a statement before failed.")
         if committing and (state is None or state.startswith(_ENDED)):

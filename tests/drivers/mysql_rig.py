@@ -37,7 +37,7 @@ class MariaDB(stores.Database):
         install = stores.program("mariadb-install-db", _PACKAGE)
         self._mariadbd = stores.program("mariadbd", _PACKAGE)
         super().__init__("mysql", port)
-        self._settings = settings
+        self.settings = settings
         flags = ("--no-defaults", f"--datadir={self.folder}/data", "--auth-root-authentication-method=normal")
         self.run(install, *flags, "--skip-test-db")
         self._names = itertools.count()
@@ -49,7 +49,7 @@ class MariaDB(stores.Database):
             "pid-file": self.folder / "pid",
             "port": self.port,
             "bind-address": "127.0.0.1",
-            **self._settings,
+            **self.settings,
         }
         return [self._mariadbd, "--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
 

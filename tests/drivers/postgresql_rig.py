@@ -39,7 +39,7 @@ class PostgreSQL(stores.Database):
         initdb = stores.program("initdb", "postgresql", _BIN)
         self._postgres = stores.program("postgres", "postgresql", _BIN)
         super().__init__("postgres", port)
-        self._settings = settings
+        self.settings = settings
         password = self.folder / "password"
         password.write_text("Secret")
         self.own(password)
@@ -48,7 +48,7 @@ class PostgreSQL(stores.Database):
         self._names = itertools.count()
 
     def command(self) -> Sequence[str]:
-        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", **self._settings}
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", **self.settings}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [self._postgres, "-D", str(self.folder / "data"), *flags]
 
