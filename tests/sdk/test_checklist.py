@@ -94,6 +94,6 @@ async def test_check(language: str, name: str, server: Server, folder: Path) -> 
     client = await Client.connect(server.address)
     history = await client.get_workflow_handle(line["workflow"], run_id=line["run"]).fetch_history()
     found = [EventType.Name(event.event_type).removeprefix(PREFIX) for event in history.events]
-    assert in_order(check.events, found), found
-    assert {event: Counter(found)[event] for event in check.times} == check.times, found
+    assert in_order(check.events, found), " ".join(found)
+    assert {event: Counter(found)[event] for event in check.times} == check.times, " ".join(found)
     assert [event.event_id for event in history.events] == list(range(1, len(found) + 1))

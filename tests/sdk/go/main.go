@@ -87,7 +87,7 @@ func main() {
 	defer c.Close()
 	unique := fmt.Sprint(time.Now().UnixNano())
 	p = &Program{Client: c, queue: "go-" + unique, unique: unique, notes: map[string]chan string{}}
-	w := worker.New(c, p.queue, worker.Options{EnableSessionWorker: true})
+	w := worker.New(c, p.queue, worker.Options{EnableSessionWorker: true, MaxHeartbeatThrottleInterval: 500 * time.Millisecond})
 	register(w)
 	w.RegisterActivity(tools)
 	if err := w.Start(); err != nil {

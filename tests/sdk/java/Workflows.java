@@ -360,7 +360,7 @@ public final class Workflows {
       ActivityOptions.Builder options =
           ActivityOptions.newBuilder()
               .setStartToCloseTimeout(Duration.ofSeconds(20))
-              .setHeartbeatTimeout(Duration.ofSeconds(5))
+              .setHeartbeatTimeout(Duration.ofSeconds(20))
               .setCancellationType(ActivityCancellationType.WAIT_CANCELLATION_COMPLETED);
       if (what.equals("silent")) {
         options.setHeartbeatTimeout(Duration.ofMillis(500));
@@ -371,7 +371,6 @@ public final class Workflows {
         retry.setMaximumAttempts(2);
       }
       if (what.equals("nobody")) options.setTaskQueue("nobody-" + name).setScheduleToStartTimeout(Duration.ofMillis(500));
-      if (what.equals("cancel")) options.setHeartbeatTimeout(Duration.ofSeconds(1));
       Tools tools = Workflow.newActivityStub(Tools.class, options.setRetryOptions(retry.build()).build());
       switch (what) {
         case "retried":
@@ -419,7 +418,7 @@ public final class Workflows {
             if (what.equals("echo")) return local().echo("at once");
             if (what.equals("retried")) return local().retried();
             if (what.equals("broken")) local().broken();
-            if (what.equals("long")) local().stuck(3);
+            if (what.equals("long")) local().stuck(5);
             return "";
           });
     }
@@ -522,19 +521,13 @@ public final class Workflows {
   @WorkflowInterface
   public interface Effects {
     @WorkflowMethod
-    String run(String name);
+    String run();
   }
 
   public static class EffectsRun implements Effects {
     @Override
-    public String run(String name) {
-      String once =
-          Workflow.sideEffect(
-              String.class,
-              () -> {
-                Main.note(name).add("run");
-                return "once";
-              });
+    public String run() {
+      String once = Workflow.sideEffect(String.class, () -> "once");
       int number = 0;
       for (int n : new int[] {1, 1, 2})
         number = Workflow.mutableSideEffect("number", Integer.class, (a, b) -> !a.equals(b), () -> n);

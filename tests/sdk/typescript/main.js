@@ -193,7 +193,7 @@ const checks = {
   'local activity': locals('echo'),
   'local activity retried': locals('retried'),
   'local activity fails': locals('broken'),
-  'local activity beats for its workflow task': locals('long', { workflowTaskTimeout: '1 second' }),
+  'local activity beats for its workflow task': locals('long', { workflowTaskTimeout: '3 seconds' }),
   'signals in order': async (id) => {
     const run = await start(id, 'Letters');
     for (const word of 'abc.') await run.signal('letter', word);
@@ -281,6 +281,7 @@ async function main(address) {
     taskQueue: QUEUE,
     workflowsPath: require.resolve('./workflows'),
     activities: activities(client, notes),
+    maxHeartbeatThrottleInterval: '500 ms',
     shutdownGraceTime: '1 second',
   });
   await worker.runUntil(Promise.all(Object.keys(checks).map(check)));

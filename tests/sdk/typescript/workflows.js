@@ -153,7 +153,7 @@ exports.Activities = async function (what, name) {
     const { retry, ...others } = more;
     return wf.proxyActivities({
       startToCloseTimeout: '20 seconds',
-      heartbeatTimeout: '5 seconds',
+      heartbeatTimeout: '20 seconds',
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       retry: { initialInterval: '50 ms', nonRetryableErrorTypes: ['Hopeless'], ...retry },
       ...others,
@@ -170,7 +170,7 @@ exports.Activities = async function (what, name) {
     cancel: () => {
       const scope = new wf.CancellationScope();
       return scope.run(() => {
-        const beating = run({ heartbeatTimeout: '1 second' }).beat(name);
+        const beating = run({}).beat(name);
         wf.condition(() => stopped).then(() => scope.cancel(), () => undefined);
         return beating;
       });
@@ -185,7 +185,7 @@ exports.Locals = async function (what) {
     echo: () => local.echo('at once'),
     retried: () => local.retried(),
     broken: () => local.broken(),
-    long: () => local.stuck(3),
+    long: () => local.stuck(5),
   };
   return (await attempt(kinds[what])) ?? '';
 };
