@@ -37,13 +37,13 @@ def only(store: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(store not in WANTED, reason=f"STORES={','.join(WANTED)}")
 
 
-# For tests of whatever runs on a server.
-SERVERS = [pytest.param(name, marks=only(name)) for name in ("postgresql", "mysql")]
+_RIGS = {"postgresql": "PostgresRig", "mysql": "MysqlRig", "cassandra": "CassandraRig"}
+SERVERS = [pytest.param(name, marks=only(name)) for name in _RIGS]  # for tests of whatever runs on a server
 
 
 def create(store: str) -> str:
     """Makes a new database on the server of this test run; returns its URL."""
-    url: str = import_module(f"tests.drivers.{store}_rig").server().create()
+    url: str = getattr(import_module(f"tests.drivers.{store}_rig"), _RIGS[store])().url
     return url
 
 

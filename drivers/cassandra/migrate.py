@@ -43,7 +43,12 @@ class Schema:
         """The newest one applied; 0 for a keyspace that is empty or missing. Raises Unavailable."""
         if not session.read(_TABLES, self._place.keyspace):
             return 0
-        return int(session.read(_VERSION)[0][0] or 0)
+        try:
+            return int(session.read(_VERSION)[0][0] or 0)
+        except Unavailable as error:
+            if "does not exist" in str(error):  # somebody makes it at this moment
+                return 0
+            raise
 
     def migrate(self, session: Session, target: int | None) -> int:
         """Applies those up to `target` that are missing. Raises Unavailable, Unknown, Refused."""
