@@ -148,7 +148,11 @@ class Comparison:
         self.seen["put Conflict" if isinstance(results[0], tuple) else "put" if data else "deleted"] += 1
 
     def _record_drawn(self) -> tuple[str, str, bytes | None, int]:
-        return "kind", self.chance.choice("abc"), self.chance.choice([self._data(), None]), self.chance.randrange(3)
+        """Mostly of the version that stands, so that records go on changing."""
+        id, data = self.chance.choice("abc"), self.chance.choice([self._data(), None])
+        stands = self.model.record("kind", id)
+        version = self.chance.choice([stands.version if stands else 0, self.chance.randrange(3)])
+        return "kind", id, data, version
 
     def _beat(self) -> None:
         member, seconds = Member(self.chance.choice("xy"), self._data()), self.chance.choice([600.0, 0.0])
