@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, ProtocolVersion
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import (
@@ -125,6 +125,7 @@ class Place:
         return Cluster(
             [name or "127.0.0.1" for name, _ in places],
             port=places[0][1],
+            protocol_version=ProtocolVersion.V5,
             auth_provider=login,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             connect_timeout=address.number("connect_timeout"),

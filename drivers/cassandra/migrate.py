@@ -75,11 +75,14 @@ class Schema:
             self._turn.wait(_TURN_SECONDS)
         else:
             raise Unavailable("Somebody else is changing the schema.")
+        unlock = session.bind(_UNLOCK, self._me)
         try:
             yield
-        finally:
+        except BaseException:
             with suppress(Fault):  # it is free after a minute in any case
-                session.decide_one(session.bind(_UNLOCK, self._me))
+                session.decide_one(unlock)
+            raise
+        session.decide_one(unlock)
 
     def _lock(self, session: Session) -> bool:
         """Takes it, or prolongs it."""
