@@ -40,12 +40,14 @@ BANNED = re.compile(r"\b(TODO|FIXME|XXX|[Hh]ack|HACK|stub that|for now)\b|/home/
 # They watch real servers and real time from outside.
 MAY_SLEEP = {
     "tests/bench/run.py",
+    "tests/cluster/test_cluster.py",
     "tests/reference/test_histories.py",
     "tests/reference/test_pauses.py",
     "tests/sdk/program.py",
     "tests/sdk/test_python.py",
     "tests/sdk/test_stores.py",
     "tests/server/test_crash.py",
+    "tests/server/test_store_failures.py",
     "tests/stores.py",
     "tests/server/test_frontend_namespaces.py",
     "tests/server/test_history_engine.py",
