@@ -96,7 +96,7 @@ async def test_workflows_of_the_first_schema_go_on_after_an_update(old: str) -> 
 
 
 async def _grown(client: Client, was: dict[tuple[str, str], list[Message]]) -> None:
-    """Each history begins with what it was, and is lawful."""
+    """Each history begins with what it was, and is lawful; some may have gone on by themselves."""
     now = await histories(client)
     assert now.keys() == was.keys()
     for run, events in now.items():
@@ -145,7 +145,7 @@ async def copied(source: str, destination: str) -> None:
     assert done.returncode == 0, done.stderr
     with serving(destination) as server:
         client = await Client.connect(server.address)
-        assert await histories(client) == was
+        await _grown(client, was)
         async with working(client):
             for n in range(20):
                 basket = client.get_workflow_handle_for(Basket.run, f"basket-{n}")
@@ -155,8 +155,6 @@ async def copied(source: str, destination: str) -> None:
             assert again == "done"
         described = await client.get_workflow_handle("delayed").describe()
         assert described.status == WorkflowExecutionStatus.RUNNING
-        now = await histories(client)
-        assert all(now[run][: len(events)] == events for run, events in was.items())
 
 
 async def test_workflows_go_on_in_a_copy(tmp_path: Path) -> None:
