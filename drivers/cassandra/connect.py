@@ -40,6 +40,7 @@ _OPTIONS = {
     "ssl_cert": "",
     "ssl_key": "",
     "compression": "",
+    "pool_size": "",  # one connection to a node carries thousands of requests
 }
 _SERIAL = ("SERIAL", "LOCAL_SERIAL")
 _PLAIN = ("ONE", "LOCAL_ONE", "QUORUM", "LOCAL_QUORUM", "EACH_QUORUM", "ALL")
@@ -80,6 +81,10 @@ class Place:
             raise Refused(f"A keyspace is named by letters, digits and underscores, not {address.database!r}.")
         if not _CENTRES.fullmatch(address.options["replication"]):
             raise Refused("The option replication is a number of copies, or data centres with theirs: dc1:3,dc2:3.")
+        if "pool_size" in address.options:
+            raise Refused("Cassandra's driver has no option pool_size.")
+        if len({port for _, port in _hosts(address)}) > 1:
+            raise Refused("All nodes of a Cassandra cluster listen on one port.")
         if "local_rack" in address.options and "local_dc" not in address.options:
             raise Refused("The option local_rack goes with local_dc.")
         return cls(
@@ -112,7 +117,7 @@ class Place:
 
     def _cluster(self) -> Cluster:
         address, options = self.address, self.address.options
-        places = [address.host_and_port(host, _PORT) for host in address.hosts]
+        places = _hosts(address)
         login = PlainTextAuthProvider(address.user, address.password) if address.user else None
         profile = ExecutionProfile(
             load_balancing_policy=self._near(),
@@ -155,6 +160,10 @@ class Place:
         # Nodes are found by their addresses, which certificates seldom name.
         context.check_hostname = options.get("ssl") == "verify-host"
         return context
+
+
+def _hosts(address: Address) -> list[tuple[str, int]]:
+    return [address.host_and_port(host, _PORT) for host in address.hosts]
 
 
 def _level(address: Address, option: str, known: tuple[str, ...]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from cassandra.query import BatchStatement, BatchType, BoundStatement
 
@@ -86,12 +87,12 @@ class Turn:
         batches = [batch for _, batch in part.batches]
         part.range_id = held.get(part.name)
         if any(batch.range_id != part.range_id for batch in batches):
-            yield self._session.bind(RANGE, part.key), lambda rows: _take_range(part, rows)
+            yield self._session.bind(RANGE, part.key), partial(_take_range, part)
         else:
             for queue in sweeps.due(part.name, batches):
                 yield (
                     self._session.bind(_FIRST, part.key, queue, behind(queue)),
-                    lambda rows, queue=queue: part.swept.append((queue, rows[0][0] if rows else behind(queue))),
+                    partial(_take_first, part, queue),
                 )
         if pointers := list(dict.fromkeys(named(batches))):
             yield self._session.bind(_POINTERS, part.key, pointers), part.pointers.update
@@ -163,6 +164,10 @@ class Turn:
                 self._session.write(gone)
         except Fault as fault:
             log.warning("histories of %d deleted runs were left behind: %s", len(gone), fault)
+
+
+def _take_first(part: Part, queue: bytes, rows: list[Row]) -> None:
+    part.swept.append((queue, rows[0][0] if rows else behind(queue)))
 
 
 def _take_range(part: Part, rows: list[Row]) -> None:
