@@ -8,7 +8,7 @@ import pytest
 from temporalio.api.command.v1 import Command
 from temporalio.api.common.v1 import Priority, RetryPolicy
 from temporalio.api.enums.v1 import RetryState as R
-from temporalio.api.enums.v1 import TaskQueueKind
+from temporalio.api.enums.v1 import TaskQueueKind, TimeoutType
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflowservice.v1 import (
@@ -343,3 +343,12 @@ def test_thousands_pending_are_looked_at_when_touched_only() -> None:
     del table[7]
     assert table.first(when) == (run.now + 100 * SECOND, 5)
     assert asked == [7]
+
+
+def test_an_activity_started_as_it_is_scheduled_is_too_late_for_its_schedule_first() -> None:
+    run = started(schedule(schedule_to_close=3))
+    run.poll_activity()
+    run.pass_time(3)
+    told = next(e for e in run.history if e.HasField("activity_task_timed_out_event_attributes"))
+    failure = told.activity_task_timed_out_event_attributes.failure
+    assert failure.timeout_failure_info.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE

@@ -8,6 +8,7 @@ service/history/api/respondactivitytask*, recordactivitytaskstarted, recordactiv
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.command.v1 import Command
@@ -51,6 +52,7 @@ BAD_ACTION = "invalid history builder state for action"
 NO_TIME = "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
 NOT_STARTED = Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=b'"ACTIVITY_ID_NOT_STARTED"')])
 OUT_OF_TIME = {T.TIMEOUT_TYPE_SCHEDULE_TO_START, T.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE}
+AT = itemgetter(0)
 RETRY = TimeoutType.TIMEOUT_TYPE_UNSPECIFIED  # among the times of an activity: its backoff is over
 
 
@@ -462,17 +464,17 @@ def due(state: State) -> Iterable[Deadline]:
     first = state.activities.first(_next)
     if first is not None:
         at, id = first
-        _, kind = min(_times(state.activities[id]))
+        _, kind = min(_times(state.activities[id]), key=AT)
         yield Deadline(at, f"activity/{id}/{kind}", _fire)
 
 
 def _times(activity: Activity) -> Iterator[tuple[int, TimeoutType.ValueType]]:
-    """When which of its timeouts is over; RETRY stands for its backoff. A paused activity has no times."""
+    """When which of its timeouts is over, the one that counts of two at once before the other: a worker may start an activity in the very
+    moment that it is scheduled. RETRY stands for its backoff. A paused activity has no times."""
     if activity.paused:
         return
-    if activity.schedule_to_close_deadline:
-        yield activity.schedule_to_close_deadline, T.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE
     if activity.started_time:
+        yield from _closing_time(activity)
         if activity.start_to_close_timeout:
             yield activity.started_time + activity.start_to_close_timeout, T.TIMEOUT_TYPE_START_TO_CLOSE
         if activity.heartbeat_timeout:
@@ -483,10 +485,16 @@ def _times(activity: Activity) -> Iterator[tuple[int, TimeoutType.ValueType]]:
         yield activity.retry_at, RETRY
     if activity.schedule_to_start_timeout:
         yield activity.attempt_scheduled_time + activity.schedule_to_start_timeout, T.TIMEOUT_TYPE_SCHEDULE_TO_START
+    yield from _closing_time(activity)
+
+
+def _closing_time(activity: Activity) -> Iterator[tuple[int, TimeoutType.ValueType]]:
+    if activity.schedule_to_close_deadline:
+        yield activity.schedule_to_close_deadline, T.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE
 
 
 def _next(activity: Activity) -> int:
-    return min(_times(activity), default=(0, 0))[0]
+    return min(_times(activity), key=AT, default=(0, 0))[0]
 
 
 def _fire(step: Step, key: str) -> None:
