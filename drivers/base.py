@@ -245,6 +245,7 @@ class Store(Protocol):
     def commit(self, batches: Sequence[Batch]) -> list[Fault | None]:
         """Applies each batch atomically and durably, batches of one lease in order; a later batch sees an earlier one. The result of a
         batch is None (applied), Fenced or Conflict(found: Current | None) or Refused; a refused batch leaves its neighbours alone.
+        Where leases are stored apart, Unavailable and Unknown are results, too, of all batches of a lease from some batch on.
         Raises Unavailable (none was applied) or Unknown (each may have been)."""
 
     def load(self, lease: str, key: RunKey) -> Loaded | None:
