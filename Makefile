@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup tools start test check bench proto clean
+.PHONY: setup tools start test nightly check bench proto clean
 
 setup: $(VENV)/.ready
 
@@ -44,6 +44,10 @@ check: setup
 
 test: tools check
 	$(BIN)/pytest -q
+
+# What takes too long for every change: a thousand random programs on the official server and on ours.
+nightly: setup
+	PROGRAMS=1000 $(BIN)/pytest -q -s tests/reference/test_programs.py
 
 bench: tools
 	$(BIN)/python -m tests.bench.run

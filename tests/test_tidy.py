@@ -41,6 +41,7 @@ BANNED = re.compile(r"\b(TODO|FIXME|XXX|[Hh]ack|HACK|stub that|for now)\b|/home/
 MAY_SLEEP = {
     "tests/bench/run.py",
     "tests/cluster/test_cluster.py",
+    "tests/reference/player.py",
     "tests/reference/test_histories.py",
     "tests/reference/test_pauses.py",
     "tests/sdk/program.py",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import WorkerVersionStamp
 from temporalio.api.enums.v1 import CommandType
-from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedRequest
 
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK, Dispatch, Poll
 from server.core.settle import settle
@@ -42,6 +42,7 @@ def start_wanted(shard: Shard, step: Step, request: RespondWorkflowTaskCompleted
                 started.append(_start_activity(shard, step, dispatch, request.identity))
         elif request.return_new_workflow_task:
             task = start_workflow_task(shard, step, request.identity, request.worker_version_stamp)
+            assert isinstance(task.response, PollWorkflowTaskQueueResponse)
             for id in request.query_results:
                 task.response.queries.pop(id, None)  # just answered
             started.append(task)

@@ -183,6 +183,8 @@ class Updates(Shards):
         answer = ExecuteMultiOperationResponse()
         answer.responses.add().start_workflow.CopyFrom(response)
         answer.responses.add().update_workflow.CopyFrom(_response(namespace, update, reached))
+        if not response.HasField("link"):  # the update had been served before
+            answer.responses[1].update_workflow.ClearField("link")
         return answer
 
     async def _wait(self, namespace: Namespace, follower: Follower, wanted: Stage.ValueType) -> Reached:
@@ -216,10 +218,13 @@ def _chosen(
     """Admits the update to the run that it is for, which is started if need be (api/multioperation/api.go). Raises MultiOperationFailed, and
     Rejected when it is the start that failed."""
     if current is not None and _may_use(current, begin, update.request.meta.update_id):
-        _operation(lambda: updates.admit(current, update))
         state = current.state
+        known = state.updates.get(update.request.meta.update_id)
+        served = known is not None and known.completed_event_id
+        if not served:
+            _operation(lambda: updates.admit(current, update))
         response = StartWorkflowExecutionResponse(run_id=state.key.run_id, status=state.core.status)  # type: ignore[arg-type]
-        if state.running:
+        if state.running and not served:
             response.link.CopyFrom(start.event_link(current))
         return current, response
     response = start.start_workflow_execution(current, new, begin)

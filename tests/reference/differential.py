@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
+import grpc
+
+from tests.reference.conftest import BIG
 from tests.reference.generator import generate, readable, smaller
 from tests.reference.player import Player, Program, Server
+from tests.servers import running
 
 FLAGS = (  # both servers: pauses are on, runs may follow each other at once, and timers fire when they are due
-    "--dynamic-config-value",
-    "frontend.WorkflowPauseEnabled=true",
-    "--dynamic-config-value",
-    'history.workflowIdReuseMinimalInterval="0s"',
-    "--dynamic-config-value",
-    'history.timerProcessorMaxTimeShift="1ms"',
+    *("--search-attribute", "Colour=Keyword", "--search-attribute", "Size=Int"),
+    *("--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"),
+    *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
+    *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="1ms"'),
 )
 TRIES = 3
 SHRINKS_MAX = 80
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 class Difference(NamedTuple):
@@ -69,15 +75,12 @@ class Pair(NamedTuple):
 
     def shrink(self, difference: Difference) -> Difference:
         """The smallest program with a difference that is found by leaving things out."""
-        left = SHRINKS_MAX
-        candidates = smaller(difference.program)
-        for candidate in candidates:
+        left, candidates = SHRINKS_MAX, smaller(difference.program)
+        while left and (candidate := next(candidates, None)):
             left -= 1
             found = self.compare(candidate, difference.seed)
             if found is not None:
-                return self.shrink(found)
-            if not left:
-                break
+                difference, candidates = found, smaller(found.program)
         return difference
 
     def hunt(self, seeds: Iterable[int], jobs: int = 6) -> Iterator[Difference]:
@@ -86,6 +89,21 @@ class Pair(NamedTuple):
             yield from filter(None, pool.map(lambda seed: self.compare(generate(seed), seed), seeds))
 
 
-def lines(told: Iterable[Any]) -> list[str]:
-    """As `told` has it."""
-    return [line for each in told for line in json.dumps(each, indent=1).splitlines()]
+@contextmanager
+def served(program: str, log: Path | None = None) -> Iterator[Server]:
+    """A server of that program (temporal or tctl) for the time of the block."""
+    with running(program, *FLAGS, log=log) as server, grpc.insecure_channel(server.address, options=BIG) as channel:
+        yield Server(channel)
+
+
+def keep(name: str, why: str, program: Program) -> None:
+    """Makes a golden file of a program that found a bug: what the official server tells of it, which ours tells as well."""
+    with served("temporal") as official, served("tctl") as ours:
+        found = Pair(official, ours).compare(program)
+        assert found is None, found
+        golden = {"why": why, "program": program, "official": told(official, program)}
+    (PROGRAMS / f"{name}.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
+if __name__ == "__main__":  # python -m tests.reference.differential NAME WHY < program.json
+    keep(sys.argv[1], sys.argv[2], json.load(sys.stdin))

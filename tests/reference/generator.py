@@ -68,6 +68,9 @@ class Generator:
         self._held: set[str] = set()
         self._known: list[str] = []
         self._acts: list[tuple[str, str]] = []
+        self._sticky = (
+            random.random() < 0.3
+        )  # without updates: where those go depends on when the sticky queue was last polled
         self._flavour = random.choice(("plain", "plain", "timeouts", "updates", "children", "chains"))
 
     def program(self) -> Program:
@@ -83,7 +86,7 @@ class Generator:
         return self._random.choices(list(weights), list(weights.values()))[0]
 
     def _first(self) -> Step:
-        kind = self._weighted({"start": 8, "signal_with_start": 1, "update_with_start": 1})
+        kind = self._weighted({"start": 8, "signal_with_start": 1, "update_with_start": not self._sticky})
         step: Step = getattr(self, f"_{kind}")("a")
         return step
 
@@ -93,7 +96,10 @@ class Generator:
             return self._answer(w)
         if w not in self._held and self._maybe(0.55):
             return self._take(w)
-        kind = self._weighted(CLIENT | ({"update": 20} if self._flavour == "updates" else {}))
+        updates = {"update": 20} if self._flavour == "updates" else {}
+        if self._sticky:
+            updates = {"update": 0, "update_with_start": 0}
+        kind = self._weighted(CLIENT | updates)
         step: Step = getattr(self, f"_{kind}")(w)
         return step
 
@@ -104,7 +110,7 @@ class Generator:
             self._known.append(w)
         options: Step = {}
         if self._flavour == "timeouts" and self._maybe(0.6):
-            options["task"] = 0.5
+            options["task"] = 1
         if self._flavour == "chains" and self._maybe(0.5):
             options["retry"] = self._one(2, 3)
         if self._flavour == "chains" and self._maybe(0.2):
@@ -117,7 +123,7 @@ class Generator:
         return options
 
     def _policies(self) -> Step:
-        options = {key: self._random.choice(values) for key, values in POLICIES.items() if self._maybe(0.7)}
+        options: Step = {key: self._random.choice(values) for key, values in POLICIES.items() if self._maybe(0.7)}
         if options.get("workflow_id_conflict_policy") == 2 and self._maybe(0.5):
             attach = {"attach_request_id": True, "attach_completion_callbacks": True, "attach_links": True}
             options["on_conflict_options"] = attach
@@ -201,7 +207,7 @@ class Generator:
 
     def _take(self, w: str) -> Step:
         self._held.add(w)
-        step = {"do": "take", "w": w}
+        step: Step = {"do": "take", "w": w}
         if self._flavour == "timeouts" and self._maybe(0.3):
             self._held.discard(w)
             step["lose"] = True
@@ -209,7 +215,7 @@ class Generator:
 
     def _fail(self, w: str) -> Step:
         self._held.discard(w)
-        return {"do": "fail", "w": w, "cause": self._one(1, 14, 14, 24)}
+        return {"do": "fail", "w": w, "cause": self._one(14, 24)}
 
     def _stale(self, w: str) -> Step:
         return {"do": "answer", "w": w, "stale": True}
@@ -233,8 +239,8 @@ class Generator:
             step["updates"] = self._one("accept", "accept", "reject", "ignore")
         if self._maybe(0.25):
             step["finish"] = [self._update_id()]
-        for key, chance in (("heartbeat", 0.12), ("more", 0.12), ("sticky", 0.15)):
-            if self._maybe(chance):
+        for key, chance in (("heartbeat", 0.12), ("more", 0.12), ("sticky", 0.5)):
+            if self._maybe(chance) and (self._sticky or key != "sticky"):
                 step[key] = True
         if "more" in step:
             self._held.add(w)

@@ -13,20 +13,29 @@ from collections.abc import Iterable
 from typing import Any
 
 import grpc
-from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
-from temporalio.api.command.v1 import Command
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.protocol.v1 import Message as Packet
-from temporalio.api.update.v1 import Acceptance, Outcome, Rejection, Request, Response
 from temporalio.api.update.v1 import Meta as UpdateMeta
+from temporalio.api.update.v1 import Outcome, Request, Response
 from temporalio.api.workflowservice import v1 as messages
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
 from tests.core.chain import command, payload, payloads, seconds
-from tests.reference.test_histories import BOOM, Teller
+from tests.reference.commands import (
+    ENDS,
+    SHORT,
+    Commands,
+    acceptance,
+    order,
+    packet,
+    query_result,
+    rejection,
+    retry_policy,
+)
+from tests.reference.test_histories import BOOM
 from tests.reference.world import Fields
 
 Step = dict[str, Any]
@@ -34,10 +43,17 @@ Program = list[Step]
 PATIENT_ATTEMPTS = 3
 QUIET = 0.03  # for so long nothing changes
 POLL = 5.0
-SHORT = 5.0  # a time-out below this is waited for
+AGAIN = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)  # which the official server tries again inside
+ADMITTED = 0.1  # by then an update has come to its workflow
+RETRIED = 1.5  # by then an update has come to the run that follows
 NAMES = "abcd"  # workflows: a and b are started by the client, c and d by others
 SCHEDULED = 1
 OPEN = (1, 8)  # running, paused
+INITIATED = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
+SCHEDULED_EVENT = EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
 STARTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
 
 
@@ -48,40 +64,46 @@ class Server:
         self.workflows = WorkflowServiceStub(channel)
 
 
-class Player(Teller):
+class Player(Commands):
     """One program on one server. `told` is what can be compared, one entry a step and one a run."""
 
     def __init__(self, server: Any, tag: str) -> None:
-        super().__init__(server, f"{tag}-a")
-        self.tag = tag
+        super().__init__(server, tag)
         self._held: dict[str, Any] = {}
         self._stale: dict[str, Any] = {}
         self._sticky: set[str] = set()
         self._tokens: dict[tuple[str, str], bytes] = {}
-        self._limits: dict[tuple[str, str], list[float]] = {}
-        self._task_timeout: dict[str, float] = {}
         self._updates: dict[str, Request] = {}
         self._runs: dict[str, list[str]] = {name: [] for name in NAMES}
         self._beside: list[tuple[int, str, Any]] = []
         self._prompt: set[int] = set()  # steps whose call beside was answered before the next step
         self._due = 0.0
         self._index = 0
+        self._refused = False
 
     def play(self, program: Program) -> list[Any]:
         """Everything that the server told."""
         for self._index, step in enumerate(program):
             arguments = {key: value for key, value in step.items() if key != "do"}
             self.told.append(f"step {self._index}")
+            self._refused = False
+            runs = [list(known) for known in self._runs.values()]
             getattr(self, step["do"])(**arguments)
             self._settle()
             self._prompt |= {index for index, _, call in self._beside if index == self._index and call.done()}
+            waiting = any(w == step["w"] and not call.done() for _, w, call in self._beside)
+            if (
+                waiting and self._refused
+            ):  # docs/differences.md: the official server forgets the updates of a workflow on any refused call
+                said = [*self.told, "an update waits while a call is refused"]
+                self._end()
+                return said
+            if waiting and (step["do"] == "options" or runs != list(self._runs.values())):
+                time.sleep(RETRIED)
         self._end()
         return self.told
 
     # Calls -------------------------------------------------------------------------------------------------------------------------
-
-    def _id(self, name: str) -> str:
-        return f"{self.tag}-{name}"
 
     def _text(self, text: str) -> str:
         return super()._text(text).replace(self.tag, "<tag>")
@@ -113,7 +135,7 @@ class Player(Teller):
             return None
 
     def _tell_error(self, error: Any) -> None:
-        details = ""
+        details, self._refused = "", True
         for key, value in error.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
                 details = "; ".join(str(each) for each in Status.FromString(value).details)
@@ -163,7 +185,7 @@ class Player(Teller):
 
     # What clients do ---------------------------------------------------------------------------------------------------------------
 
-    def start(self, w: str, signal: str = "", **options: Any) -> None:
+    def start(self, w: str, signal: str = "", **options: Any) -> None:  # type: ignore[override]
         """Starts the workflow; with `signal` by SignalWithStart."""
         fields = self._start_fields(w, options)
         rpc = "StartWorkflowExecution"
@@ -219,14 +241,14 @@ class Player(Teller):
         self._wait_for_update()
 
     def _wait_for_update(self) -> None:
-        self._due = max(self._due, time.monotonic() + QUIET)
+        self._due = max(self._due, time.monotonic() + ADMITTED)
 
     def poll_update(self, w: str, id: str, stage: int = 2) -> None:
         ref = {"workflow_execution": {"workflow_id": self._id(w)}, "update_id": id}
         call = self._later("PollWorkflowExecutionUpdate", update_ref=ref, wait_policy={"lifecycle_stage": stage})
         self._beside.append((self._index, w, call))
 
-    def signal(self, w: str, name: str = "sig", request: str = "") -> None:
+    def signal(self, w: str, name: str = "sig", request: str = "") -> None:  # type: ignore[override]
         execution = {"workflow_id": self._id(w)}
         fields = {"signal_name": name, "request_id": request, "input": payloads("4")}
         self._ask("SignalWorkflowExecution", workflow_execution=execution, **fields)
@@ -239,6 +261,9 @@ class Player(Teller):
         self._ask("TerminateWorkflowExecution", workflow_execution={"workflow_id": self._id(w)}, reason="why")
 
     def pause(self, w: str, rpc: str = "Pause", request: str = "") -> None:
+        if self._events(w) and not any(event.event_type == SCHEDULED_EVENT for event in self._events(w)):
+            self.told.append("waits for its first task")  # docs/differences.md
+            return
         fields = {"workflow_id": self._id(w), "reason": "why", "request_id": request}
         self._ask(f"{rpc}WorkflowExecution", **fields)
 
@@ -247,8 +272,8 @@ class Player(Teller):
         described = self._describe(w)
         run_id = described.workflow_execution_info.execution.run_id if described else ""
         ends = [event.event_id for event in self._events(w) if event.event_type in (7, 8, 9)]
-        if not ends:
-            self.told.append("no task has ended")
+        if not ends or any(event.event_type == INITIATED for event in self._events(w)):
+            self.told.append("nothing to reset")  # docs/differences.md: children that a reset keeps
             return
         reset = {
             "workflow_task_finish_event_id": ends[task % len(ends)],
@@ -312,7 +337,7 @@ class Player(Teller):
             if request.event_type == STARTED:
                 request.event_id = 1
 
-    def wait(self, s: float) -> None:
+    def wait(self, w: str, s: float) -> None:
         time.sleep(s)
 
     def activity_rpc(self, w: str, rpc: str, id: str = "", **options: Any) -> None:
@@ -371,7 +396,7 @@ class Player(Teller):
             self._stale[w] = self._held[w]
         self._held[w] = task
 
-    def answer(
+    def answer(  # type: ignore[override]
         self,
         w: str,
         commands: Iterable[list[Any]] = (),
@@ -458,98 +483,6 @@ class Player(Teller):
         self._ask(rpc, **fields)
         self._expect(*self._limits.get((w, id), ()), 0.15)
 
-    # Commands ----------------------------------------------------------------------------------------------------------------------
-
-    def _command(self, w: str, kind: str, *arguments: Any) -> Command:
-        made: Command = getattr(self, f"_{kind}")(w, *arguments)
-        return made
-
-    def _timer(self, w: str, id: str, s: float) -> Command:
-        self._expect(s)
-        return command("start_timer", timer_id=id, start_to_fire_timeout=seconds(s))
-
-    def _cancel_timer(self, w: str, id: str) -> Command:
-        return command("cancel_timer", timer_id=id)
-
-    def _act(self, w: str, id: str, options: Fields) -> Command:
-        queue = {"name": f"{self._id(w)}-{id}"}
-        fields: Fields = {"activity_id": id, "task_queue": queue, "activity_type": {"name": "Act"}}
-        for key, field in TIMEOUTS.items():
-            if key in options:
-                fields[field] = seconds(options[key])
-        fields["retry_policy"] = retry_policy(options.get("retry", 1))
-        short = [s for s in (options.get(key, 0) for key in TIMEOUTS) if 0 < s < SHORT]
-        self._limits[w, id] = [s + 0.15 for s in short]
-        self._expect(*(s for s in (options.get("schedule_to_start", 0), options.get("schedule_to_close", 0))))
-        return command("schedule_activity_task", input=payloads("8"), **fields)
-
-    def _cancel_act(self, w: str, id: str) -> Command:
-        found = [
-            event.event_id
-            for event in self._events(w)
-            if event.activity_task_scheduled_event_attributes.activity_id == id
-        ]
-        return command("request_cancel_activity_task", scheduled_event_id=found[-1] if found else 99)
-
-    def _marker(self, w: str, name: str) -> Command:
-        return command("record_marker", marker_name=name, details={"d": payloads("9")})
-
-    def _upsert(self, w: str, value: str) -> Command:
-        return command(
-            "upsert_workflow_search_attributes", search_attributes={"indexed_fields": {"Colour": payload(value)}}
-        )
-
-    def _memo(self, w: str, value: str) -> Command:
-        return command("modify_workflow_properties", upserted_memo={"fields": {"m": payload(value)}})
-
-    def _child(self, w: str, name: str, options: Fields) -> Command:
-        fields: Fields = {"workflow_id": self._id(name), "workflow_type": {"name": "Child"}}
-        fields |= {"task_queue": {"name": self._id(name)}, "workflow_task_timeout": seconds(120)}
-        self._task_timeout[name] = 120
-        if "retry" in options:
-            fields["retry_policy"] = retry_policy(options["retry"])
-        if "run" in options:
-            fields["workflow_run_timeout"] = seconds(options["run"])
-            self._expect(options["run"] * 2 + 0.3)
-        fields |= {
-            key: options[key]
-            for key in ("parent_close_policy", "workflow_id_reuse_policy", "cron_schedule")
-            if key in options
-        }
-        return command("start_child_workflow_execution", input=payloads("10"), **fields)
-
-    def _signal_external(self, w: str, name: str, child: bool = False) -> Command:
-        execution = {"workflow_id": self._id(name)}
-        return command(
-            "signal_external_workflow_execution", execution=execution, signal_name="ext", child_workflow_only=child
-        )
-
-    def _cancel_external(self, w: str, name: str, child: bool = False) -> Command:
-        where: Fields = {"workflow_id": self._id(name), "child_workflow_only": child}
-        return command("request_cancel_external_workflow_execution", **where)
-
-    def _complete(self, w: str) -> Command:
-        return command("complete_workflow_execution", result=payloads("11"))
-
-    def _fail(self, w: str, final: bool = False) -> Command:
-        self._expect(0.3)
-        info = {"type": "Boom", "non_retryable": final}
-        return command("fail_workflow_execution", failure={"message": "boom", "application_failure_info": info})
-
-    def _canceled(self, w: str) -> Command:
-        return command("cancel_workflow_execution", details=payloads("12"))
-
-    def _again(self, w: str, options: Fields) -> Command:
-        fields: Fields = {}
-        if "backoff" in options:
-            fields["backoff_start_interval"] = seconds(options["backoff"])
-            self._expect(options["backoff"])
-        if "run" in options:
-            fields["workflow_run_timeout"] = seconds(options["run"])
-        if "memo" in options:
-            fields["memo"] = {"fields": {"n": payload(options["memo"])}}
-        return command("continue_as_new_workflow_execution", input=payloads("13"), **fields)
-
     # The end -----------------------------------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
@@ -577,7 +510,7 @@ class Player(Teller):
         for index, w, call in self._beside:
             self.told.append(f"answer to step {index} on {w}")
             late = index not in self._prompt
-            if not call.done() or (call.exception() and (late or call.code() is grpc.StatusCode.UNAVAILABLE)):
+            if not call.done() or (call.exception() and (late or call.code() in AGAIN)):
                 call.cancel()
                 self.told.append("not served")
             elif call.exception() is not None:
@@ -604,60 +537,3 @@ class Player(Teller):
                 id for id in (started.continued_execution_run_id, getattr(last, "new_execution_run_id", "")) if id
             ]
         return sorted(born, key=lambda run_id: born[run_id])
-
-
-TIMEOUTS = {
-    "schedule_to_start": "schedule_to_start_timeout",
-    "schedule_to_close": "schedule_to_close_timeout",
-    "start_to_close": "start_to_close_timeout",
-    "heartbeat": "heartbeat_timeout",
-}
-FATAL = {"message": "boom", "application_failure_info": {"type": "Fatal", "non_retryable": True}}
-ENDS: dict[str, tuple[str, Fields]] = {
-    "complete": ("RespondActivityTaskCompleted", {"result": payloads("14")}),
-    "fail": ("RespondActivityTaskFailed", {"failure": BOOM}),
-    "fatal": ("RespondActivityTaskFailed", {"failure": FATAL}),
-    "cancel": ("RespondActivityTaskCanceled", {"details": payloads("15")}),
-    "beat": ("RecordActivityTaskHeartbeat", {"details": payloads("16")}),
-}
-
-
-def retry_policy(attempts: int) -> Fields:
-    return {"maximum_attempts": attempts, "initial_interval": seconds(0.1), "backoff_coefficient": 1}
-
-
-def query_result(how: str) -> Fields:
-    if how == "fail":
-        return {"result_type": 2, "error_message": "boom"}
-    return {"result_type": 1, "answer": payloads("6")}
-
-
-def packet(id: str, body: Message) -> Packet:
-    packed = Packed()
-    packed.Pack(body)
-    return Packet(id=f"{id}/{type(body).__name__}", protocol_instance_id=id, body=packed)
-
-
-def acceptance(about: Fields) -> Acceptance:
-    return Acceptance(
-        accepted_request_message_id=about["id"],
-        accepted_request_sequencing_event_id=about["event"],
-        accepted_request=about["request"],
-    )
-
-
-def rejection(about: Fields) -> Rejection:
-    return Rejection(
-        rejected_request_message_id=about["id"],
-        rejected_request_sequencing_event_id=about["event"],
-        rejected_request=about["request"],
-        failure=BOOM,  # type: ignore[arg-type]
-    )
-
-
-def order(messages: Any, field: str) -> None:
-    """Sorts what a server tells in any order."""
-    sorted_ = sorted(messages, key=lambda each: str(getattr(each, field)))
-    copies = [type(each).FromString(each.SerializeToString()) for each in sorted_]
-    del messages[:]
-    messages.extend(copies)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 E = EventType
 Cause = WorkflowTaskFailedCause
 NOT_FOUND = "Workflow task not found."
+NO_REQUEST = "emptyUuid"
 INLINE_REQUEST_ID = "request-from-RespondWorkflowTaskCompleted"
 PATIENT_ATTEMPTS = 3  # later ones get more time, doubling: workflow_task_state_machine.go getStartToCloseTimeout
 PATIENCE_FIRST = 5 * SECOND
@@ -320,6 +321,8 @@ def failed(step: Step, cause: int, **fields: Any) -> None:
         core.unseen = True
         return
     if core.task.kind == WorkflowTask.SPECULATIVE:
+        if not core.task.started_time:  # both its events are made, whether a worker has it or not
+            core.task.started_time, core.task.request_id = step.now, NO_REQUEST
         record(step, fields.get("identity", ""))
     attributes = {
         "scheduled_event_id": core.task.scheduled_event_id,
