@@ -79,9 +79,11 @@ class Server:
 
 
 @contextmanager
-def running(program: str, *flags: str, file: Path | None = None, log: Path | None = None) -> Iterator[Server]:
+def running(
+    program: str, *flags: str, file: Path | None = None, store: str = "", log: Path | None = None
+) -> Iterator[Server]:
     """A server for the time of the block; TEST_ADDRESS names one that runs already and is used in place of ours."""
-    server = Server(program, *flags, file=file, log=log)
+    server = Server(program, *flags, file=file, store=store, log=log)
     if program == "tctl" and os.environ.get("TEST_ADDRESS"):
         server.address = os.environ["TEST_ADDRESS"]
         yield server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from server.core import laws
+from tests import stores
 from tests.sdk.program import (
     ACTIVITIES,
     WORKFLOWS,
@@ -33,7 +34,16 @@ from tests.sdk.program import (
     Order,
     OrderWorkflow,
 )
-from tests.servers import Server
+from tests.servers import Server, running
+
+
+@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=stores.only("sqlite")), *stores.SERVERS])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One on each store."""
+    folder = tmp_path_factory.mktemp("sdk")
+    url = f"sqlite:///{folder}/temporal.db" if request.param == "sqlite" else stores.create(request.param)
+    with running("tctl", "--setup", store=url, log=folder / "server.log") as server:
+        yield server
 
 
 @pytest.fixture
