@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from temporalio.api.enums.v1 import EventType, HistoryEventFilterType
 from temporalio.api.history.v1 import WorkflowExecutionContinuedAsNewEventAttributes
 from temporalio.api.workflowservice.v1 import (
@@ -37,17 +39,6 @@ CHAINED = frozenset(
 def table(engine: Engine, queues: Queues) -> Table:
     """RPC → handler."""
 
-    async def history(namespace: Namespace, request: GetWorkflowExecutionHistoryRequest, context: Context) -> bytes:
-        virtual = _said(context, "client-name") not in LITERAL_CLIENTS
-        data = await engine.get_workflow_execution_history(
-            namespace, request, timeout=context.time_remaining(), virtual=virtual
-        )
-        if request.history_event_filter_type != CLOSE_EVENT or FOLLOWS in _said(context, "supported-features").split(
-            ","
-        ):
-            return data
-        return _led_on(data)
-
     async def query(namespace: Namespace, request: QueryWorkflowRequest, context: Context) -> QueryWorkflowResponse:
         return await engine.query_workflow(namespace, request, timeout=context.time_remaining())
 
@@ -65,7 +56,7 @@ def table(engine: Engine, queues: Queues) -> Table:
         "UpdateWorkflowExecutionOptions": Rpc(versions.update_workflow_execution_options, checks_options.update),
         "DeleteWorkflowExecution": Rpc(engine.delete_workflow_execution, checks.of_workflow_execution),
         "DescribeWorkflowExecution": Rpc(engine.describe_workflow_execution, checks.of_execution),
-        "GetWorkflowExecutionHistory": Rpc(history, checks.of_execution, contextual=True),
+        "GetWorkflowExecutionHistory": Rpc(_history(engine), checks.of_execution, contextual=True),
         "GetWorkflowExecutionHistoryReverse": Rpc(engine.get_workflow_execution_history_reverse, checks.of_execution),
         "UpdateWorkflowExecution": Rpc(engine.update_workflow_execution, checks_update.update),
         "PollWorkflowExecutionUpdate": Rpc(engine.poll_workflow_execution_update, checks_update.poll),
@@ -76,6 +67,21 @@ def table(engine: Engine, queues: Queues) -> Table:
         "RespondWorkflowTaskFailed": Rpc(engine.respond_workflow_task_failed, _failed),
         "RespondQueryTaskCompleted": Rpc(engine.respond_query_task_completed, _answered),
     }
+
+
+def _history(engine: Engine) -> Callable[[Namespace, GetWorkflowExecutionHistoryRequest, Context], Awaitable[bytes]]:
+    async def history(namespace: Namespace, request: GetWorkflowExecutionHistoryRequest, context: Context) -> bytes:
+        virtual = _said(context, "client-name") not in LITERAL_CLIENTS
+        data = await engine.get_workflow_execution_history(
+            namespace, request, timeout=context.time_remaining(), virtual=virtual
+        )
+        if request.history_event_filter_type != CLOSE_EVENT or FOLLOWS in _said(context, "supported-features").split(
+            ","
+        ):
+            return data
+        return _led_on(data)
+
+    return history
 
 
 def _said(context: Context, name: str) -> str:
