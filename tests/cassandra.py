@@ -110,6 +110,10 @@ class Cassandra(Database):
             "org.apache.cassandra.service.CassandraDaemon",
         ]
 
+    def create(self) -> str:
+        """The URL of a keyspace that has to be made."""
+        return f"cassandra://127.0.0.1:{self.port}/tests"
+
     def check(self) -> None:
         """It listens for clients only once it can serve them."""
         with closing(socket.create_connection(("127.0.0.1", self.port), 1)):

@@ -135,7 +135,7 @@ class Place:
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             connect_timeout=address.number("connect_timeout"),
             control_connection_timeout=address.number("connect_timeout"),
-            reconnection_policy=ExponentialReconnectionPolicy(0.5, 10),
+            reconnection_policy=ExponentialReconnectionPolicy(0.5, 4, None),
             # The client writes in pieces of 4 KiB; without this the kernel holds each back until the one before is acknowledged: 40 ms.
             sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             compression=options.get("compression", False),
