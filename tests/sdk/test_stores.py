@@ -141,6 +141,8 @@ async def copied(source: str, destination: str) -> None:
         )
         was = await histories(client)
         assert asleep.id == "delayed"
+        refused = tctl("schema", "copy", "--from", source, "--to", destination)
+        assert refused.stderr.startswith("Error: The source is in use by 1 server"), refused.stderr
     done = tctl("schema", "copy", "--from", source, "--to", destination)
     assert done.returncode == 0, done.stderr
     with serving(destination) as server:
