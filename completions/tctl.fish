@@ -67,7 +67,7 @@ function __tctl_words
         case " server start-dev"
             string split " " -- "--db-filename --sqlite-pragma --headless --ui-port --port --ip --http-port --metrics-port --namespace --search-attribute --dynamic-config-value --log-config --output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help"
         case " server start"
-            string split " " -- "--config --store --setup --no-setup --role --shards --port --ip --http-port --metrics-port --namespace --search-attribute --dynamic-config-value --log-config --output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help"
+            string split " " -- "--config --store --setup --no-setup --role --shards --internal-address --port --ip --http-port --metrics-port --namespace --search-attribute --dynamic-config-value --log-config --output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help"
         case " task-queue"
             string split " " -- "describe --help"
         case " task-queue describe"

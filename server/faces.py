@@ -7,15 +7,17 @@ by history. So every method here may be repeated, and none needs an answer to be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from temporalio.api.common.v1 import Priority
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
 
+from server.cluster.peers_pb2 import QueueReply
 from server.core.outcome import Namespace, Poll
 from server.core.state import Key
-from server.core.state_pb2 import Outgoing
+from server.core.state_pb2 import Outgoing, Waiting
 
 
 @dataclass(slots=True)
@@ -36,6 +38,43 @@ class Task:
     scheduled_time: int
     expires_at: int = 0
     priority: Priority | None = None
+
+
+def task_of(row: Waiting, shard: int, id: int) -> Task:
+    """The task of a waiting row."""
+    return Task(
+        row.kind,
+        row.namespace_id,
+        row.queue,
+        row.normal_queue,
+        Key(row.namespace_id, row.workflow_id, row.run_id),
+        row.scheduled_event_id,
+        row.attempt,
+        row.stamp,
+        shard,
+        id,
+        row.scheduled_time,
+        row.expires_at,
+        row.priority if row.HasField("priority") else None,
+    )
+
+
+def waiting_row(task: Task) -> Waiting:
+    """The inverse of `task_of`, but for shard and id."""
+    return Waiting(
+        namespace_id=task.namespace_id,
+        workflow_id=task.key.workflow_id,
+        run_id=task.key.run_id,
+        scheduled_event_id=task.scheduled_event_id,
+        attempt=task.attempt,
+        stamp=task.stamp,
+        kind=task.kind,
+        queue=task.queue,
+        normal_queue=task.normal_queue,
+        priority=task.priority,
+        scheduled_time=task.scheduled_time,
+        expires_at=task.expires_at,
+    )
 
 
 class Poller(Protocol):
@@ -72,6 +111,25 @@ class Matching(Protocol):
         """Answers the next poll of the workflow queue with `data`, a whole PollWorkflowTaskQueueResponse that asks a query; True once a
         worker has it. `normal_queue` is set when `queue` is sticky; then False at once when no worker has polled `queue` for 10 s
         (matching_engine.go stickyPollerUnavailableWindow). Waits for a poller without end: the caller cancels it."""
+
+
+class Queues(Protocol):
+    """What the frontend asks of the task queues."""
+
+    async def poll(
+        self, namespace_id: str, kind: int, queue: str, poll: Poll, timeout: float, rate: float | None = None
+    ) -> bytes:
+        """The serialized Poll…Response for the next task of the queue, empty when none came within `timeout` seconds. `rate` is what the
+        worker says the whole queue may have per second. May be cancelled at any time."""
+
+    async def shutdown_worker(self, namespace_id: str, sticky_queue: str, worker_instance_key: str) -> None:
+        """A worker leaves: the polls on its sticky queue and all that carry its key end with nothing."""
+
+    async def pollers(self, namespace_id: str, kind: int, queue: str) -> list[PollerInfo]:
+        """Who has polled the queue in the last five minutes."""
+
+    async def stats(self, namespace_id: str, kind: int, queue: str) -> tuple[TaskQueueStats, dict[int, TaskQueueStats]]:
+        """The queue's backlog and rates, in all and by priority key."""
 
 
 class History(Protocol):
@@ -122,6 +180,53 @@ class Owners(Protocol):
 
     async def reach(self, note: Outgoing) -> Reached:
         """Delivers a message to its workflow, wherever that is. Raises Unavailable."""
+
+    async def start_task(self, here: Callable[[], Awaitable[bytes | None]], task: Task, poll: Poll) -> bytes | None:
+        """See History.start_task; `here` does it in this process."""
+
+    async def backlog(
+        self, kind: int, namespace_id: str, queue: str, after: Mapping[int, int], limit: int
+    ) -> list[Task]:
+        """See History.backlog: of all other processes, in no order."""
+
+
+class Homes(Protocol):
+    """Which process of a cluster is the home of a task queue, where all tasks go that no poll takes at once, and how to speak with it and with
+    those whose polls wait. A process is named by its id. All raise Unavailable."""
+
+    def elsewhere(self, namespace_id: str, kind: int, queue: str) -> str | None:
+        """The home of the queue; None when that is this process."""
+
+    async def offer(self, home: str, task: Task, queue: str) -> None:
+        """The task waits: to the home of `queue`, which is its own, or the normal one where nobody polls its sticky one."""
+
+    async def interest(self, home: str, namespace_id: str, kind: int, queue: str, polls: int) -> None:
+        """So many polls wait here: to their home."""
+
+    async def give(self, process: str, task: Task) -> bool:
+        """A task for a poll that waits there; False when none does any more."""
+
+    async def query(self, home: str, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
+        """See Matching.query: to the home of the queue."""
+
+    async def hand_over(self, home: str, task: Task, queue: str, data: bytes) -> None:
+        """See Matching.hand_over: to the home of `queue`."""
+
+    async def poll(
+        self, home: str, namespace_id: str, kind: int, queue: str, poll: Poll, timeout: float, rate: float | None
+    ) -> bytes:
+        """See Queues.poll: at the home of the queue."""
+
+    async def everywhere(self, namespace_id: str, kind: int, queue: str) -> list[QueueReply]:
+        """What every other process knows of the queue, its home first."""
+
+    async def shutdown_worker(self, namespace_id: str, sticky_queue: str, worker_instance_key: str) -> None:
+        """See Queues.shutdown_worker: to every other process."""
+
+    async def deliver(
+        self, process: str, task: Task | None, namespace_id: str, kind: int, queue: str, data: bytes
+    ) -> bool:
+        """The data of a started task, or of a query (None), for a poll that waits there; False when none does any more."""
 
 
 class Namespaces(Protocol):

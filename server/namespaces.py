@@ -53,14 +53,19 @@ class Namespaces:
         self._by_id: dict[str, Entry] = {}
         self._ids: dict[str, str] = {}  # by name, as decisions see them
         self._by_name: dict[str, Entry] = {}
+        self.changed: Callable[[], None] = lambda: None  # called after this process has changed a record
 
     async def load(self) -> None:
-        """Reads all records. Raises drivers.base.Unavailable."""
-        after = ""
+        """Reads all records, and again where others change them. Raises drivers.base.Unavailable."""
+        after, found = "", set[str]()
+        known = set(self._by_name)
         while page := await self._environment.blocking(self._store.records, KIND, after, PAGE):
             for record in page:
                 self._keep(record)
+            found.update(record.id for record in page)
             after = page[-1].id
+        for name in known - found:
+            self._replace(name, None)
 
     def by_id(self, namespace_id: str) -> Namespace:
         """Raises NamespaceNotFound."""
@@ -121,11 +126,14 @@ class Namespaces:
         entry = self.entry(name)
         await self._environment.writing(self._store.put_record, KIND, name, None, entry.version)
         self._replace(name, None)
+        self.changed()
 
     async def _put(self, described: DescribeNamespaceResponse, expected: int) -> Entry:
         name, data = described.namespace_info.name, described.SerializeToString()
         version = await self._environment.writing(self._store.put_record, KIND, name, data, expected)
-        return self._keep(Record(KIND, name, version, data))
+        entry = self._keep(Record(KIND, name, version, data))
+        self.changed()
+        return entry
 
     def _replace(self, name: str, found: object) -> None:
         if isinstance(found, Record):
@@ -146,6 +154,9 @@ class Namespaces:
             self._ids,
         )
         entry = Entry(namespace, described, record.version)
+        before = self._by_name.get(info.name)
+        if before is not None and before.version > record.version and before.namespace.id == info.id:
+            return before  # a reading that was overtaken
         self._by_id[info.id] = self._by_name[info.name] = entry
         self._ids[info.name] = info.id
         return entry

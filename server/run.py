@@ -9,28 +9,35 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from temporalio.api.operatorservice.v1 import service_pb2 as operator_service
-from temporalio.api.workflowservice.v1 import GetClusterInfoResponse
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, GetClusterInfoResponse
 from temporalio.api.workflowservice.v1 import service_pb2 as workflow_service
 
 from drivers.base import Conflict, Store, Visibility
 from server import namespaces as ns
 from server import stores, telemetry
+from server.cluster.joining import Cluster
+from server.cluster.members import Members, Process
+from server.cluster.serving import PeerService
 from server.core import search_attributes
 from server.core.limits import MINUTE, SECOND
+from server.core.outcome import Namespace
 from server.core.rejected import NamespaceAlreadyExists
 from server.dynamic_config import DynamicConfig
 from server.environment import System
+from server.faces import Queues
 from server.frontend.activity import Activities
 from server.frontend.namespace import NamespaceRpcs
-from server.frontend.operator import NamespaceDeletion, SearchAttributeRpcs, allot
+from server.frontend.operator import Delete, NamespaceDeletion, SearchAttributeRpcs, allot
+from server.frontend.queue_config import KIND as QUEUE_KIND
 from server.frontend.queue_config import QueueConfigs
 from server.frontend.rpc import Service, Table
 from server.frontend.system import System as SystemRpcs
@@ -40,7 +47,7 @@ from server.frontend.workflow import table as workflow_table
 from server.history.service import Engine
 from server.matching.service import Matching
 from server.namespaces import Namespaces
-from server.settings import ROLES, Settings, SettingsError
+from server.settings import Settings, SettingsError
 
 STOP_SECONDS_MAX = 1.0  # what is still under way then waits for news, and asks again elsewhere
 DAY_SECONDS = 86_400
@@ -91,50 +98,125 @@ async def _main(settings: Settings, ready: Callable[[], None]) -> int:
 @asynccontextmanager
 async def running(settings: Settings, stop: asyncio.Event | None = None) -> AsyncIterator[Server]:
     """A server for as long as the block runs; `stop` ends the wait for a store that cannot be reached. Raises as `main` does."""
-    if set(settings.roles) != set(ROLES):
-        raise SettingsError(f"this server runs all roles in one process: {', '.join(ROLES)}")
     async with AsyncExitStack() as stack:
         environment = System()
         stack.callback(environment.close)
         store = await stores.reached(settings.store, settings.setup, environment, stop or asyncio.Event())
         stack.callback(store.close)
         config = DynamicConfig(settings)
-        cluster = await environment.writing(_cluster, store, settings, environment.run_id())
+        info = await environment.writing(_cluster, store, settings, environment.run_id())
         namespaces = await _namespaces(store, environment, config, settings)
-        matching = Matching(environment)
-        engine = Engine(cluster.history_shard_count, store, environment, matching, namespaces)
+        cluster = _member(settings, store, environment, info.history_shard_count)
+        if cluster is None:
+            await _announce(stack, store, environment)
+        matching = cluster.local if cluster else Matching(environment)
+        queues = cluster.queues if cluster else matching
+        owners = cluster.router if cluster else None
+        engine = Engine(info.history_shard_count, store, environment, queues, namespaces, owners=owners)
         matching.history = engine
         configs = QueueConfigs(store, environment, matching)
         await configs.load()
         await engine.start()
         stack.push_async_callback(engine.close)
         figures = telemetry.Telemetry()
-        deletion = NamespaceDeletion(namespaces, engine, _visibility(store), environment)
+        delete = _deleter(engine, cluster)
+        deletion = NamespaceDeletion(namespaces, delete, _visibility(store), environment)
         stack.push_async_callback(deletion.close)
-        address = f"{settings.host}:{settings.port}"
-        system = SystemRpcs(cluster, address)
-        tables: tuple[Table, Table] = (
-            {
-                **workflow_table(engine, matching),
-                **Activities(engine).table(),
-                **TaskQueues(matching, configs, address).table(),
-                **Lists(_visibility(store), environment).table(),
-                **NamespaceRpcs(namespaces, config).table(),
-                **system.table(),
-            },
-            {**SearchAttributeRpcs(namespaces).table(), **deletion.table(), **system.operator_table()},
-        )
-        services = [Service(d, table, namespaces, figures) for d, table in zip(_DESCRIPTORS, tables, strict=True)]
-        port = await _serve(stack, settings, config, services, matching)
+        tables = _tables(settings, store, environment, config, info, engine, queues, configs, namespaces, deletion)
+        if cluster is not None:
+            await _join(stack, cluster, engine, namespaces, configs, tables[0])
+        services = [
+            Service(d, table, namespaces, figures, owners) for d, table in zip(_DESCRIPTORS, tables, strict=True)
+        ]
+        port = await _serve(stack, settings, config, services, matching) if "frontend" in settings.roles else 0
         metrics_port = await _serve_metrics(stack, settings, figures)
-        deletion.start()
+        if "worker" in settings.roles:
+            deletion.start()
+        if cluster is not None:
+            stack.push_async_callback(cluster.leave)
         yield Server(port, metrics_port, engine, matching, namespaces, figures)
+
+
+def _tables(
+    settings: Settings,
+    store: Store,
+    environment: System,
+    config: DynamicConfig,
+    info: GetClusterInfoResponse,
+    engine: Engine,
+    queues: Queues,
+    configs: QueueConfigs,
+    namespaces: Namespaces,
+    deletion: NamespaceDeletion,
+) -> tuple[Table, Table]:
+    """Every RPC of the two services that has a handler."""
+    address = f"{settings.host}:{settings.port}"
+    system = SystemRpcs(info, address)
+    return (
+        {
+            **workflow_table(engine, queues),
+            **Activities(engine).table(),
+            **TaskQueues(queues, configs, address).table(),
+            **Lists(_visibility(store), environment).table(),
+            **NamespaceRpcs(namespaces, config).table(),
+            **system.table(),
+        },
+        {**SearchAttributeRpcs(namespaces).table(), **deletion.table(), **system.operator_table()},
+    )
 
 
 _DESCRIPTORS = (
     workflow_service.DESCRIPTOR.services_by_name["WorkflowService"],
     operator_service.DESCRIPTOR.services_by_name["OperatorService"],
 )
+
+
+def _member(settings: Settings, store: Store, environment: System, shards: int) -> Cluster | None:
+    """This process in its cluster; None when it is alone. Raises OSError."""
+    if settings.internal_port is None:
+        return None
+    return Cluster(
+        store, environment, shards, settings.internal_host, settings.internal_port, frozenset(settings.roles)
+    )
+
+
+async def _join(
+    stack: AsyncExitStack,
+    cluster: Cluster,
+    engine: Engine,
+    namespaces: Namespaces,
+    configs: QueueConfigs,
+    table: Table,
+) -> None:
+    """From here on the process has its part of the cluster's work. Raises drivers.base.Fault."""
+    records = {ns.KIND: namespaces.load, QUEUE_KIND: configs.load}
+    service = PeerService(engine, cluster.queues, cluster.local, namespaces, table, records)
+    namespaces.changed, configs.changed = cluster.changed(ns.KIND), cluster.changed(QUEUE_KIND)
+    await cluster.join(stack, engine, service, records)
+
+
+async def _announce(stack: AsyncExitStack, store: Store, environment: System) -> None:
+    """Lets others see that the store is in use, though this process is alone: a copy of it is refused. Raises Fault."""
+    members = Members(store, environment, Process(environment.run_id(), "", frozenset()))
+    await members.start()
+    stack.push_async_callback(members.leave)
+
+
+def _deleter(engine: Engine, cluster: Cluster | None) -> Delete:
+    """Deletes a run wherever it is."""
+    if cluster is None:
+        return engine.delete_workflow_execution
+    router = cluster.router
+
+    async def delete(namespace: Namespace, request: DeleteWorkflowExecutionRequest) -> object:
+        workflow_id = request.workflow_execution.workflow_id
+
+        def here() -> Awaitable[Message]:
+            return engine.delete_workflow_execution(namespace, request)
+
+        return await router.call("DeleteWorkflowExecution", here, namespace, workflow_id, request, None, ())
+
+    return delete
 
 
 # The store -------------------------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ class Settings:
     port: int = 7233
     http_host: str = ""
     http_port: int | None = None
+    internal_host: str = ""
+    internal_port: int | None = None
     metrics_host: str = ""
     metrics_port: int | None = None
     namespaces: tuple[str, ...] = ()
@@ -54,7 +56,11 @@ class Settings:
         _require(bool(self.roles), "at least one role is needed")
         for role in self.roles:
             _among("role", role, ROLES)
-        for name in ("port", "http_port", "metrics_port"):
+        alone = self.internal_port is None
+        _require(
+            not alone or set(self.roles) == set(ROLES), "a server with some of the roles needs an internal address"
+        )
+        for name in ("port", "http_port", "internal_port", "metrics_port"):
             port = getattr(self, name)
             _require(port is None or 0 <= port <= 65_535, f"{name} must be from 0 to 65535, not {port}")
         _require(all(self.namespaces), "a namespace needs a name")
@@ -246,6 +252,7 @@ KEYS: Mapping[str, Key] = {
     "roles": Key("TEMPORAL_SERVER_ROLES", _words("roles")),
     "frontend.address": Key("TEMPORAL_SERVER_ADDRESS", _address("host", "port")),
     "frontend.http": Key("TEMPORAL_SERVER_HTTP_ADDRESS", _address("http_host", "http_port")),
+    "internal.address": Key("TEMPORAL_SERVER_INTERNAL_ADDRESS", _address("internal_host", "internal_port")),
     "metrics.address": Key("TEMPORAL_SERVER_METRICS_ADDRESS", _address("metrics_host", "metrics_port")),
     "namespaces": Key("TEMPORAL_SERVER_NAMESPACES", _words("namespaces")),
     "search_attributes": Key("TEMPORAL_SERVER_SEARCH_ATTRIBUTES", _pairs("search_attributes")),

@@ -120,13 +120,28 @@ def start(
         list[str], option("--role", help="frontend, history, matching or worker; all when not given.")
     ] = [],  # noqa: B006
     shards: Annotated[int | None, option("--shards", help="Number of shards, fixed at setup.")] = None,
+    internal_address: Annotated[
+        str | None,
+        option(
+            "--internal-address", metavar="HOST:PORT", help="Where the other processes of the cluster reach this one."
+        ),
+    ] = None,
 ) -> None:
     """Run a server as flags, environment and a YAML file say, in this order of weight."""
-    roles = tuple(role) or None
-    settings = serve.settings(call, config, store=store, setup=setup, roles=roles, shards=shards)
+    given: dict[str, Any] = {"roles": tuple(role) or None}
+    if internal_address is not None:
+        given["internal_host"], given["internal_port"] = _address(internal_address)
+    settings = serve.settings(call, config, store=store, setup=setup, shards=shards, **given)
     from server.settings import without_password
 
     _run(call, settings, without_password(settings.store), serve.log_config)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise CommandError(f"--internal-address must be HOST:PORT, not {quoted(text)}")
+    return host.strip("[]"), int(port)
 
 
 def _run(call: Local, settings: Settings, stored: str, log_config: bool) -> None:

@@ -48,7 +48,7 @@ class Members:
 
     def __init__(self, store: Store, environment: Environment, me: Process) -> None:
         self.me = me
-        self.view: View = (me,)
+        self.view: View = ()
         self._store = store
         self._environment = environment
         self._heard = 0.0
@@ -80,14 +80,6 @@ class Members:
     def heard(self) -> bool:
         """Others still count on this process; when not, it may have been replaced."""
         return self._environment.monotonic() < self._heard + TTL_SECONDS
-
-    def owner(self, role: str, key: str) -> Process | None:
-        """Whom `key` belongs to, of those with the role."""
-        return owner(self.view, role, key)
-
-    def with_role(self, role: str) -> list[Process]:
-        """Every process with the role, this one included."""
-        return [process for process in self.view if role in process.roles]
 
     async def look(self) -> None:
         """Reads who is there now. Callers that come together share one reading. Failing changes nothing."""

@@ -21,30 +21,20 @@ class Identity(_message.Message):
     def __init__(self, address: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CallRequest(_message.Message):
-    __slots__ = ("rpc", "namespace_id", "request", "literal")
+    __slots__ = ("rpc", "namespace_id", "request")
     RPC_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
-    LITERAL_FIELD_NUMBER: _ClassVar[int]
     rpc: str
     namespace_id: str
     request: bytes
-    literal: bool
-    def __init__(self, rpc: _Optional[str] = ..., namespace_id: _Optional[str] = ..., request: _Optional[bytes] = ..., literal: _Optional[bool] = ...) -> None: ...
+    def __init__(self, rpc: _Optional[str] = ..., namespace_id: _Optional[str] = ..., request: _Optional[bytes] = ...) -> None: ...
 
 class CallReply(_message.Message):
     __slots__ = ("reply",)
     REPLY_FIELD_NUMBER: _ClassVar[int]
     reply: bytes
     def __init__(self, reply: _Optional[bytes] = ...) -> None: ...
-
-class ReachRequest(_message.Message):
-    __slots__ = ("note", "run_id")
-    NOTE_FIELD_NUMBER: _ClassVar[int]
-    RUN_ID_FIELD_NUMBER: _ClassVar[int]
-    note: _state_pb2.Outgoing
-    run_id: str
-    def __init__(self, note: _Optional[_Union[_state_pb2.Outgoing, _Mapping]] = ..., run_id: _Optional[str] = ...) -> None: ...
 
 class ReachReply(_message.Message):
     __slots__ = ("run_id", "cause")
@@ -55,20 +45,22 @@ class ReachReply(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., cause: _Optional[int] = ...) -> None: ...
 
 class Poller(_message.Message):
-    __slots__ = ("identity", "request_id", "queue", "worker_instance_key", "build_id", "use_versioning")
+    __slots__ = ("identity", "request_id", "queue", "worker_instance_key", "build_id", "use_versioning", "deployment_name")
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     WORKER_INSTANCE_KEY_FIELD_NUMBER: _ClassVar[int]
     BUILD_ID_FIELD_NUMBER: _ClassVar[int]
     USE_VERSIONING_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_NAME_FIELD_NUMBER: _ClassVar[int]
     identity: str
     request_id: str
     queue: str
     worker_instance_key: str
     build_id: str
     use_versioning: bool
-    def __init__(self, identity: _Optional[str] = ..., request_id: _Optional[str] = ..., queue: _Optional[str] = ..., worker_instance_key: _Optional[str] = ..., build_id: _Optional[str] = ..., use_versioning: _Optional[bool] = ...) -> None: ...
+    deployment_name: str
+    def __init__(self, identity: _Optional[str] = ..., request_id: _Optional[str] = ..., queue: _Optional[str] = ..., worker_instance_key: _Optional[str] = ..., build_id: _Optional[str] = ..., use_versioning: _Optional[bool] = ..., deployment_name: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("waiting", "shard", "id")
@@ -123,41 +115,49 @@ class BacklogRequest(_message.Message):
     limit: int
     def __init__(self, kind: _Optional[int] = ..., namespace_id: _Optional[str] = ..., queue: _Optional[str] = ..., after: _Optional[_Mapping[int, int]] = ..., limit: _Optional[int] = ...) -> None: ...
 
+class OfferRequest(_message.Message):
+    __slots__ = ("task", "queue")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    task: Task
+    queue: str
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., queue: _Optional[str] = ...) -> None: ...
+
 class Taken(_message.Message):
     __slots__ = ("taken",)
     TAKEN_FIELD_NUMBER: _ClassVar[int]
     taken: bool
     def __init__(self, taken: _Optional[bool] = ...) -> None: ...
 
-class HandOverRequest(_message.Message):
-    __slots__ = ("task", "namespace_id", "kind", "queue", "normal_queue", "data", "forwarded")
+class DeliverRequest(_message.Message):
+    __slots__ = ("task", "namespace_id", "kind", "queue", "normal_queue", "data")
     TASK_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     NORMAL_QUEUE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
-    FORWARDED_FIELD_NUMBER: _ClassVar[int]
     task: Task
     namespace_id: str
     kind: int
     queue: str
     normal_queue: str
     data: bytes
-    forwarded: bool
-    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., namespace_id: _Optional[str] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., normal_queue: _Optional[str] = ..., data: _Optional[bytes] = ..., forwarded: _Optional[bool] = ...) -> None: ...
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., namespace_id: _Optional[str] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., normal_queue: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class InterestRequest(_message.Message):
-    __slots__ = ("namespace_id", "kind", "queue", "peer")
+    __slots__ = ("namespace_id", "kind", "queue", "process", "polls")
     NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
-    PEER_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    POLLS_FIELD_NUMBER: _ClassVar[int]
     namespace_id: str
     kind: int
     queue: str
-    peer: str
-    def __init__(self, namespace_id: _Optional[str] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
+    process: str
+    polls: int
+    def __init__(self, namespace_id: _Optional[str] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., process: _Optional[str] = ..., polls: _Optional[int] = ...) -> None: ...
 
 class PollRequest(_message.Message):
     __slots__ = ("namespace_id", "kind", "queue", "poll", "timeout", "rate", "has_rate")

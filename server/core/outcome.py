@@ -14,7 +14,7 @@ from temporalio.api.update.v1 import Outcome as UpdateOutcome
 from server.core.limits import Limits
 from server.core.rejected import Rejected
 from server.core.state import State
-from server.core.state_pb2 import Outgoing, Waiting
+from server.core.state_pb2 import Outgoing
 
 WORKFLOW_TASK, ACTIVITY_TASK = 1, 2
 # Kinds of messages to other workflows. Numbers are stored: never reuse one.
@@ -110,24 +110,6 @@ class Outcome(NamedTuple):
 def row_kind(kind: int, namespace_id: str, queue: str) -> str:
     """The kind of a waiting row: all tasks of one queue share it."""
     return f"{'w' if kind == WORKFLOW_TASK else 'a'}/{namespace_id}/{queue}"
-
-
-def waiting(state: State, dispatch: Dispatch) -> Waiting:
-    """The stored form of a dispatch."""
-    return Waiting(
-        namespace_id=state.key.namespace_id,
-        workflow_id=state.key.workflow_id,
-        run_id=state.key.run_id,
-        scheduled_event_id=dispatch.scheduled_event_id,
-        attempt=dispatch.attempt,
-        stamp=dispatch.stamp,
-        kind=dispatch.kind,
-        queue=dispatch.queue,
-        normal_queue=dispatch.normal_queue,
-        priority=dispatch.priority,
-        scheduled_time=dispatch.scheduled_time,
-        expires_at=dispatch.expires_at,
-    )
 
 
 def timestamp(ns: int) -> Timestamp:

@@ -17,6 +17,7 @@ from temporalio.api.errordetails import v1 as details
 from temporalio.api.failure.v1 import MultiOperationExecutionAborted
 
 from drivers.base import Fault, Refused
+from server.cluster.peers import Passed
 from server.core import rejected as r
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,9 @@ def status_of(error: r.Rejected) -> Status:
 
 
 async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: r.Rejected) -> NoReturn:
-    """Ends the call with the error's status."""
+    """Ends the call with the error's status, or with the one that another process has found."""
+    if isinstance(error, Passed):
+        await context.abort(error.code, error.message, tuple(error.trailer))
     status = status_of(error)
     trailer = ((DETAILS, status.SerializeToString()),) if status.details else ()
     await context.abort(code_of(error), error.message, trailer)

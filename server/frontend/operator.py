@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import IndexedValueType
@@ -25,12 +26,12 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, De
 from drivers.base import Fault, Visibility
 from server.core import search_attributes
 from server.core.limits import SECOND
-from server.core.rejected import FailedPrecondition, InvalidArgument, NotFound, Rejected
+from server.core.outcome import Namespace
+from server.core.rejected import FailedPrecondition, InvalidArgument, NamespaceNotFound, NotFound, Rejected
 from server.environment import Environment
 from server.frontend.checks import require
 from server.frontend.namespace import NOT_SET
 from server.frontend.rpc import Plain, Table
-from server.history.service import Engine
 from server.namespaces import DELETED, SYSTEM_NAME, Entry, Namespaces
 
 NO_NAMESPACE = "Namespace is not set on request."
@@ -109,14 +110,17 @@ def allot(kept: DescribeNamespaceResponse, asked: dict[str, int]) -> None:
         aliases[free] = name
 
 
+Delete = Callable[[Namespace, DeleteWorkflowExecutionRequest], Awaitable[object]]
+
+
 class NamespaceDeletion:
     """Deletes namespaces: the name is free at once, then every run goes, then the record. What a crash leaves, `start` goes on with."""
 
     def __init__(
-        self, namespaces: Namespaces, engine: Engine, visibility: Visibility, environment: Environment
+        self, namespaces: Namespaces, delete: Delete, visibility: Visibility, environment: Environment
     ) -> None:
         self._namespaces = namespaces
-        self._engine = engine
+        self._delete = delete
         self._visibility = visibility
         self._environment = environment
         self._running: set[asyncio.Task[None]] = set()
@@ -172,6 +176,8 @@ class NamespaceDeletion:
                 while await self._clear_page(entry):
                     pass
                 return await self._namespaces.remove(entry.namespace.name)
+            except NamespaceNotFound:
+                return None  # another process has done it
             except (Fault, Rejected) as error:
                 log.warning("namespace %s cannot be cleared now: %r", entry.namespace.name, error)
             over = asyncio.Event()
@@ -187,7 +193,7 @@ class NamespaceDeletion:
                 workflow_execution=WorkflowExecution(workflow_id=row.key.workflow_id, run_id=row.key.run_id)
             )
             try:
-                await self._engine.delete_workflow_execution(namespace, request)
+                await self._delete(namespace, request)
                 deleted = True
             except NotFound:
                 log.debug("run %s is gone already", row.key.run_id)

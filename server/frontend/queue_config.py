@@ -5,6 +5,8 @@ Source: service/frontend/workflow_handler.go UpdateTaskQueueConfig, service/matc
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueueConfig
 from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest, UpdateTaskQueueConfigResponse
@@ -31,6 +33,7 @@ class QueueConfigs:
         self._environment = environment
         self._matching = matching
         self._records: dict[str, Record] = {}
+        self.changed: Callable[[], None] = lambda: None  # called after this process has changed a record
 
     async def load(self) -> None:
         """Reads all records and tells matching. Raises drivers.base.Unavailable."""
@@ -67,6 +70,7 @@ class QueueConfigs:
         expected = known.version if known else 0
         version = await self._environment.writing(self._store.put_record, KIND, id, data, expected)
         self._keep(Record(KIND, id, version, data))
+        self.changed()
 
     def _keep(self, record: Record) -> None:
         self._records[record.id] = record

@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from temporalio.api.enums.v1 import NamespaceState
 
 from server import tokens
+from server.cluster.router import Router
 from server.core.outcome import Namespace
 from server.core.rejected import Internal, InvalidArgument, NamespaceInvalidState, Rejected, Unimplemented
 from server.frontend.errors import answered, refuse
@@ -26,6 +27,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Message | bytes
 
 DEPRECATED = NamespaceState.NAMESPACE_STATE_DEPRECATED
+CARRIED = frozenset({"client-name", "supported-features"})  # metadata that handlers read
 ONLY_REGISTERED = frozenset({"StartWorkflowExecution", "SignalWithStartWorkflowExecution"})
 NAMESPACE_LENGTH_MAX = 1000
 NAMESPACE_EMPTY = "Namespace is empty."
@@ -55,14 +57,21 @@ Resolve = Callable[[Any], Namespace | None]
 class Service(grpc.GenericRpcHandler):
     """One gRPC service of the protocol, served from a table. Raises KeyError for a name in the table that the protocol does not have."""
 
-    def __init__(self, descriptor: Any, table: Table, namespaces: Namespaces, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        descriptor: Any,
+        table: Table,
+        namespaces: Namespaces,
+        telemetry: Telemetry,
+        router: Router | None = None,
+    ) -> None:
         unknown = set(table) - set(descriptor.methods_by_name)
         if unknown:
             raise KeyError(*unknown)
         self.name: str = descriptor.full_name
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             f"/{descriptor.full_name}/{method.name}": grpc.unary_unary_rpc_method_handler(
-                _served(method, table.get(method.name, Plain(_refusal(method.name))), namespaces, telemetry)
+                _served(method, table.get(method.name, Plain(_refusal(method.name))), namespaces, telemetry, router)
             )
             for method in descriptor.methods
         }
@@ -79,13 +88,13 @@ def _refusal(name: str) -> Callable[[Any], Awaitable[Answer]]:
 
 
 def _served(
-    method: Any, rpc: Rpc | Plain, namespaces: Namespaces, telemetry: Telemetry
+    method: Any, rpc: Rpc | Plain, namespaces: Namespaces, telemetry: Telemetry, router: Router | None
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
     """The handler as gRPC calls it: from bytes to bytes."""
     parse = GetMessageClass(method.input_type).FromString
     name: str = method.name
     resolve: Resolve = _resolver(method.input_type, name, namespaces) if isinstance(rpc, Rpc) else lambda _request: None
-    call = _caller(rpc)
+    call = _caller(rpc) if router is None else _routed(method, rpc, router)
     clock = time.perf_counter
 
     async def serve(data: bytes, context: Context) -> bytes:
@@ -131,6 +140,44 @@ def _caller(rpc: Rpc | Plain) -> Callable[[Any, Any, Context], Awaitable[Answer]
         return handle(namespace, request, context)
 
     return contextual if rpc.contextual else checked
+
+
+def _routed(method: Any, rpc: Rpc | Plain, router: Router) -> Callable[[Any, Any, Context], Awaitable[Answer]]:
+    """Like `_caller`, but carried out where the workflow is that the request is about, if it is about one."""
+    workflow = _workflow_of(method.input_type)
+    if isinstance(rpc, Plain) or workflow is None:
+        return _caller(rpc)
+    name: str = method.name
+    handle: Callable[..., Awaitable[Answer]] = rpc.handle
+    check, contextual = rpc.check, rpc.contextual
+
+    def routed(namespace: Namespace, request: Any, context: Context) -> Awaitable[Answer]:
+        if check is not None:
+            check(request, namespace)
+
+        def here() -> Awaitable[Answer]:
+            return handle(namespace, request, context) if contextual else handle(namespace, request)
+
+        metadata = [(key, value) for key, value in context.invocation_metadata() or () if key in CARRIED]
+        return router.call(name, here, namespace, workflow(request), request, context.time_remaining(), metadata)
+
+    return routed
+
+
+def _workflow_of(request_type: Any) -> Callable[[Any], str] | None:
+    """How to find the id of the workflow that such a request is about."""
+    fields = request_type.fields_by_name
+    if "task_token" in fields:
+        return lambda request: tokens.decode_task(request.task_token).workflow_id
+    if "workflow_execution" in fields:
+        return lambda request: str(request.workflow_execution.workflow_id)
+    if "execution" in fields:
+        return lambda request: str(request.execution.workflow_id)
+    if "update_ref" in fields:
+        return lambda request: str(request.update_ref.workflow_execution.workflow_id)
+    if "operations" in fields:
+        return lambda request: str(request.operations[0].start_workflow.workflow_id)
+    return (lambda request: str(request.workflow_id)) if "workflow_id" in fields else None
 
 
 def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:

@@ -24,10 +24,10 @@ from temporalio.api.workflowservice.v1 import (
 
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK, Namespace, Poll
 from server.core.rejected import FailedPrecondition, InvalidArgument
+from server.faces import Queues
 from server.frontend import checks, queue_config
 from server.frontend.queue_config import KINDS, QueueConfigs
 from server.frontend.rpc import Context, Rpc, Table
-from server.matching.service import Matching
 
 POLL_SECONDS_MIN = 2.0  # common/constants.go MinLongPollTimeout
 POLL_SECONDS_MAX = 60.0  # dynamic configuration matching.longPollExpirationInterval
@@ -39,7 +39,7 @@ STICKY = TaskQueueKind.TASK_QUEUE_KIND_STICKY
 class TaskQueues:
     """Each method is named for its RPC, and raises Rejected."""
 
-    def __init__(self, matching: Matching, configs: QueueConfigs, address: str) -> None:
+    def __init__(self, matching: Queues, configs: QueueConfigs, address: str) -> None:
         self._matching = matching
         self._configs = configs
         self._address = address
@@ -78,37 +78,38 @@ class TaskQueues:
         return await self._matching.poll(namespace.id, ACTIVITY_TASK, name, poll, timeout, rate)
 
     async def shutdown_worker(self, namespace: Namespace, request: ShutdownWorkerRequest) -> ShutdownWorkerResponse:
-        self._matching.shutdown_worker(namespace.id, request.sticky_task_queue, request.worker_instance_key)
+        await self._matching.shutdown_worker(namespace.id, request.sticky_task_queue, request.worker_instance_key)
         return ShutdownWorkerResponse()
 
     async def describe(self, namespace: Namespace, request: DescribeTaskQueueRequest) -> DescribeTaskQueueResponse:
         if request.api_mode == ENHANCED:
-            return self._enhanced(namespace, request)
+            return await self._enhanced(namespace, request)
         kind = KINDS.get(request.task_queue_type, WORKFLOW_TASK)
         name = request.task_queue.name
-        response = DescribeTaskQueueResponse(pollers=self._matching.pollers(namespace.id, kind, name))
+        response = DescribeTaskQueueResponse(pollers=await self._matching.pollers(namespace.id, kind, name))
         if request.report_config:
             response.config.CopyFrom(self._configs.get(namespace.id, kind, name))
         if request.report_stats:
-            whole, by_priority = self._matching.stats(namespace.id, kind, name)
+            whole, by_priority = await self._matching.stats(namespace.id, kind, name)
             response.stats.CopyFrom(whole)
             for key, stats in by_priority.items():
                 response.stats_by_priority_key[key].CopyFrom(stats)
         if request.include_task_queue_status:
-            whole, _ = self._matching.stats(namespace.id, kind, name)
+            whole, _ = await self._matching.stats(namespace.id, kind, name)
             response.task_queue_status.CopyFrom(TaskQueueStatus(backlog_count_hint=whole.approximate_backlog_count))
         return response
 
-    def _enhanced(self, namespace: Namespace, request: DescribeTaskQueueRequest) -> DescribeTaskQueueResponse:
+    async def _enhanced(self, namespace: Namespace, request: DescribeTaskQueueRequest) -> DescribeTaskQueueResponse:
         """Both kinds of queue under the version of unversioned workers, which is empty."""
         asked = [each for each in request.task_queue_types if each in KINDS] or list(KINDS)
         version = TaskQueueVersionInfo()
         for kind in asked:
             info = TaskQueueTypeInfo()
             if request.report_pollers:
-                info.pollers.extend(self._matching.pollers(namespace.id, KINDS[kind], request.task_queue.name))
+                info.pollers.extend(await self._matching.pollers(namespace.id, KINDS[kind], request.task_queue.name))
             if request.report_stats:
-                info.stats.CopyFrom(self._matching.stats(namespace.id, KINDS[kind], request.task_queue.name)[0])
+                whole, _ = await self._matching.stats(namespace.id, KINDS[kind], request.task_queue.name)
+                info.stats.CopyFrom(whole)
             version.types_info[kind].CopyFrom(info)
         response = DescribeTaskQueueResponse()
         response.versions_info[""].CopyFrom(version)  # type: ignore[deprecated]

@@ -24,6 +24,7 @@ from drivers.base import (
     Unknown,
     Wake,
 )
+from drivers.base import Task as Row
 from drivers.base import Unavailable as Down
 from server.core import tables
 from server.core.limits import SECOND
@@ -32,6 +33,7 @@ from server.core.rejected import (
     Discard,
     Internal,
     InvalidArgument,
+    Moved,
     NotFound,
     Rejected,
     Unavailable,
@@ -40,7 +42,7 @@ from server.core.state import Key, State
 from server.core.state_pb2 import Outgoing, Waiting
 from server.core.step import Step
 from server.environment import Environment, pause
-from server.faces import Task
+from server.faces import Task, task_of
 from server.history import outgoing
 from server.history.cache import Cache, Run, Workflow
 from server.history.clockwork import Clockwork
@@ -289,6 +291,8 @@ class Shard:
             if commit.decisions == 1:
                 raise InvalidArgument(str(refused) or TOO_BIG) from refused
             return False
+        except Fenced as fenced:
+            raise Moved from fenced
         except Fault as fault:
             raise Unavailable(LOST) from fault
         return True
@@ -314,7 +318,8 @@ class Shard:
         log.warning("a change of workflow %s was not committed: %r", workflow.id[1], fault)
         workflow.spoil()
         if workflow.open is not None:
-            workflow.open.finish(Conflict() if isinstance(fault, Conflict | Refused) else Down())
+            known = Conflict() if isinstance(fault, Conflict | Refused) else fault
+            workflow.open.finish(Down() if isinstance(known, Unknown) else known)  # it was never sent
         if isinstance(fault, Unknown | Fenced):
             self._recover()
 
@@ -369,8 +374,13 @@ class Shard:
         except NotFound:
             log.debug("run %s is gone", key.run_id)
 
-    async def _offer_waiting(self, before: int) -> None:
-        """Offers every task that waited when the lease was taken."""
+    def offer_again(self, moved: Callable[[Task], bool]) -> None:
+        """Offers the tasks that wait now and whose queue has `moved` to another home."""
+        if self.loader.ready.is_set() and not self._closed:
+            self.spawn(self._offer_waiting(2**63, moved))
+
+    async def _offer_waiting(self, before: int, moved: Callable[[Task], bool] | None = None) -> None:
+        """Offers every task that waited when the lease was taken, or (with `moved`) those that it picks."""
         after = ("", 0)
         while True:
             try:
@@ -379,37 +389,24 @@ class Shard:
                 await self.pause()
                 continue
             for row in rows:
-                if row.id < before and row.kind == outgoing.ROW:
-                    self.spawn(outgoing.deliver(self, row.id, Outgoing.FromString(row.data)))
-                elif row.id < before:
-                    self.parts.matching.offer(self._task(row.id, row.data))
+                if row.id < before:
+                    self._offer(row, moved)
             if len(rows) < TASKS_PAGE:
                 return
             after = (rows[-1].kind, rows[-1].id)
 
+    def _offer(self, row: Row, moved: Callable[[Task], bool] | None) -> None:
+        if row.kind != outgoing.ROW:
+            task = task_of(Waiting.FromString(row.data), self.number, row.id)
+            if moved is None or moved(task):
+                self.parts.matching.offer(task)
+        elif moved is None:
+            self.spawn(outgoing.deliver(self, row.id, Outgoing.FromString(row.data)))
+
     async def backlog(self, kind: str, after: int, limit: int) -> list[Task]:
         """Up to `limit` tasks of a row kind that wait, with ids above `after`. Raises Unavailable."""
         rows = await self.read(self.parts.store.tasks, self.lease, kind, (kind, after), limit)
-        return [self._task(row.id, row.data) for row in rows]
-
-    def _task(self, id: int, data: bytes) -> Task:
-        row = Waiting.FromString(data)
-        key = Key(row.namespace_id, row.workflow_id, row.run_id)
-        return Task(
-            row.kind,
-            row.namespace_id,
-            row.queue,
-            row.normal_queue,
-            key,
-            row.scheduled_event_id,
-            row.attempt,
-            row.stamp,
-            self.number,
-            id,
-            row.scheduled_time,
-            row.expires_at,
-            row.priority if row.HasField("priority") else None,
-        )
+        return [task_of(Waiting.FromString(row.data), self.number, row.id) for row in rows]
 
 
 def _answered(reply: R) -> R:

@@ -108,6 +108,11 @@ class Shards:
         if self._turn is None or self._turn.done():
             self._turn = asyncio.get_running_loop().create_task(self._move())
 
+    def offer_again(self, moved: Callable[[Task], bool]) -> None:
+        """Offers the tasks that wait and whose queue has `moved` to another home."""
+        for shard in self._shards.values():
+            shard.offer_again(moved)
+
     async def _move(self) -> None:
         assert self._owners is not None
         while self._again:
@@ -160,6 +165,12 @@ class Shards:
 
     async def start_task(self, task: Task, poll: Poll) -> bytes | None:
         """See server.faces.History."""
+        if self._owners is None:
+            return await self.start_task_here(task, poll)
+        return await self._owners.start_task(lambda: self.start_task_here(task, poll), task, poll)
+
+    async def start_task_here(self, task: Task, poll: Poll) -> bytes | None:
+        """The same for a workflow of this process. Raises Moved."""
         key = task.key
         shard = self.of(key.namespace_id, key.workflow_id)
 
@@ -178,10 +189,19 @@ class Shards:
         self, kind: int, namespace_id: str, queue: str, after: Mapping[int, int], limit: int
     ) -> list[Task]:
         """See server.faces.History."""
+        tasks = await self.backlog_here(kind, namespace_id, queue, after, limit)
+        if self._owners is not None:
+            tasks += await self._owners.backlog(kind, namespace_id, queue, after, limit)
+        return sorted(tasks, key=lambda task: task.scheduled_time)
+
+    async def backlog_here(
+        self, kind: int, namespace_id: str, queue: str, after: Mapping[int, int], limit: int
+    ) -> list[Task]:
+        """The same of the shards of this process."""
         row = row_kind(kind, namespace_id, queue)
         shards = list(self._shards.values())
         pages = await asyncio.gather(*(s.backlog(row, after.get(s.number, 0), limit) for s in shards))
-        return sorted((task for page in pages for task in page), key=lambda task: task.scheduled_time)
+        return [task for page in pages for task in page]
 
 
 def number_of(namespace_id: str, workflow_id: str, count: int) -> int:

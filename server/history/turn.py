@@ -22,14 +22,14 @@ from drivers.base import (
     Visible,
 )
 from drivers.base import Task as Row
-from server.core.outcome import Dispatch, Outcome, Updated, row_kind, waiting
+from server.core.outcome import Dispatch, Outcome, Updated, row_kind
 from server.core.rejected import Rejected
 from server.core.settle import settle
 from server.core.state import State
 from server.core.state_pb2 import Outgoing
 from server.core.step import Step
 from server.core.workflow import describe
-from server.faces import Poller, Task
+from server.faces import Poller, Task, waiting_row
 from server.history import outgoing
 from server.history.cache import Chunk, Run, Workflow
 from server.history.reader import Started, at_hand, fetched, start
@@ -139,15 +139,10 @@ class Turn:
                 run.remember(Chunk(*kept))
             self._add_run(batch, run, outcome)
             for dispatch in outcome.dispatches:
-                data = waiting(outcome.state, dispatch).SerializeToString()
-                batch.tasks.append(
-                    Row(
-                        row_kind(dispatch.kind, run.key.namespace_id, dispatch.queue),
-                        dispatch.id,
-                        data,
-                    )
-                )
-                self._offers.append(self._task(outcome.state, dispatch))
+                task = self._task(outcome.state, dispatch)
+                kind = row_kind(dispatch.kind, run.key.namespace_id, dispatch.queue)
+                batch.tasks.append(Row(kind, dispatch.id, waiting_row(task).SerializeToString()))
+                self._offers.append(task)
             for id, note in outcome.sends:
                 batch.tasks.append(Row(outgoing.ROW, id, note.SerializeToString()))
             self._sends += outcome.sends

@@ -15,7 +15,7 @@ from server.core.limits import MINUTE, SECOND
 from server.core.outcome import WORKFLOW_TASK, Poll
 from server.core.rejected import Rejected
 from server.environment import Environment, Handle
-from server.faces import History, Task
+from server.faces import History, Homes, Task
 from server.matching.backlog import Backlog
 from server.matching.pollers import Waiter
 from server.matching.rates import Bucket
@@ -26,6 +26,11 @@ STICKY_GONE = 10 * SECOND  # matching_engine.go stickyPollerUnavailableWindow
 POLLER_KEPT = 5 * MINUTE  # poller_history.go pollerHistoryTTL
 HANDED_OVER_KEPT = {True: 10 * SECOND, False: MINUTE}  # workflow tasks time out by default after ten seconds
 RETRY_AFTER = SECOND // 2
+WORD_AFTER, WORD_AGAIN, HOT = (
+    SECOND // 100,
+    5 * SECOND,
+    SECOND,
+)  # when a queue's home is told of polls in another process
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +84,12 @@ class Partition:
     _alarm: Handle | None = None
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _reading: bool = False
+    homes: Homes | None = None  # in a cluster
+    share: int = 1  # of how many processes with task queues this is one: each may hand out its part of the rate
+    _others: dict[str, int] = field(default_factory=dict)  # processes that have polls for this queue, and how many
+    _hot_until: int = 0  # its home has just had a task for a poll here
+    _word: Handle | None = None  # its home is about to be told of the polls here
+    _word_at: int = 0
 
     # Polls -------------------------------------------------------------------------------------------------------------------------
 
@@ -94,6 +105,7 @@ class Partition:
         self._waiting.append(waiter)
         alarm = self.environment.call_at(now + int(timeout * SECOND), waiter.leave)
         self.pump()
+        self.tell_home()
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -126,6 +138,11 @@ class Partition:
         for waiter in list(self._polls):
             if not worker_instance_key or waiter.poll.worker_instance_key == worker_instance_key:
                 waiter.leave()
+
+    @property
+    def polls_wait(self) -> bool:
+        """A poll here is free."""
+        return bool(self._waiting)
 
     @property
     def alive(self) -> bool:
@@ -184,10 +201,11 @@ class Partition:
         while self._waiting:
             if not (self._serve_query() or self._serve_started() or self._serve_backlog()):
                 break
+        while self._others and self._serve_another():
+            pass
 
     def _serve_query(self) -> bool:
-        while self._queries and self._queries[0].taken.done():
-            self._queries.popleft()
+        self._drop_answered()
         if not self._queries:
             return False
         waiter = self._next_waiter(None)
@@ -195,10 +213,17 @@ class Partition:
             self._queries.popleft().taken.set_result(True)
         return True
 
-    def _serve_started(self) -> bool:
+    def _drop_answered(self) -> None:
+        while self._queries and self._queries[0].taken.done():
+            self._queries.popleft()
+
+    def _drop_late(self) -> None:
         now = self.environment.now()
         while self._started and self._started[0][2] <= now:
             self._started.popleft()
+
+    def _serve_started(self) -> bool:
+        self._drop_late()
         if not self._started:
             return False
         task, data, _ = self._started[0]
@@ -254,6 +279,141 @@ class Partition:
         """The poll waits again after a moment, so that a store that is down is not asked without pause."""
         self.environment.call_at(when, waiter.release)
 
+    # In a cluster ------------------------------------------------------------------------------------------------------------------
+
+    def tell_home(self, *, again: bool = False) -> None:
+        """Polls wait: the queue's home, if that is another process, may have tasks for them. It hears of it at once while it has some, else
+        only of polls that have waited for a moment, and `again` from time to time."""
+        if (
+            self.homes is None
+            or not self._waiting
+            or self.homes.elsewhere(self.namespace_id, self.kind, self.name) is None
+        ):
+            return
+        now = self.environment.now()
+        at = now + WORD_AGAIN if again else now if now < self._hot_until else now + WORD_AFTER
+        if self._word is None or at < self._word_at:
+            if self._word is not None:
+                self._word.cancel()
+            self._word, self._word_at = self.environment.call_at(at, self._say_word), at
+
+    def _say_word(self) -> None:
+        self._word = None
+        if self._waiting:
+            self.spawn(self._tell(len(self._waiting)))
+
+    async def _tell(self, polls: int) -> None:
+        assert self.homes is not None
+        home = self.homes.elsewhere(self.namespace_id, self.kind, self.name)
+        if home is not None:
+            try:
+                await self.homes.interest(home, self.namespace_id, self.kind, self.name, polls)
+            except Rejected as rejected:
+                log.info("the home of queue %s was not told of polls: %s", self.name, rejected)
+        self.tell_home(again=True)
+
+    def interested(self, process: str, polls: int) -> None:
+        """So many polls of the queue wait in another process."""
+        self.last_poll = self.environment.now()
+        self._others[process] = polls
+        self.pump()
+
+    def among(self, there: set[str]) -> None:
+        """These are the processes with task queues, this one included."""
+        if self.share != len(there):
+            self.share = max(1, len(there))
+            self._apply_rate()
+        for process in set(self._others) - there:
+            del self._others[process]
+
+    def give_up(self) -> None:
+        """The queue has another home now, which is offered what waits here."""
+        self.backlog = Backlog(BACKLOG_TASKS_MAX)
+        self._others.clear()
+
+    def accept(self, task: Task) -> bool:
+        """From the queue's home: a task for a poll that waits here."""
+        now = self.environment.now()
+        self._hot_until = now + HOT
+        if not self._waiting or not self._allowed(now):
+            return False
+        waiter = self._next_waiter(task)
+        if waiter is None:
+            self._not_passed()
+            return False
+        self.counts.added += 1
+        self.spawn(self._start(task, waiter))
+        return True
+
+    def accept_data(self, task: Task | None, data: bytes) -> bool:
+        """From the queue's home: what a poll that waits here is answered with."""
+        while (waiter := self._next_waiter(task)) is not None:
+            if waiter.deliver(data):
+                return True
+        return False
+
+    def _serve_another(self) -> bool:
+        """What waits goes to a process that has polls; False when there is nothing to be had."""
+        self._drop_answered()
+        self._drop_late()
+        now, process = self.environment.now(), next(iter(self._others))
+        if self._queries:
+            self.spawn(self._pass_query(process, self._queries.popleft()))
+        elif self._started:
+            self.spawn(self._pass_started(process, *self._started.popleft()))
+        elif not len(self.backlog):
+            self._read_back()
+            return False
+        elif not self._allowed(now):
+            return False
+        elif (task := self.backlog.pop(now)) is None:
+            self._not_passed()
+            return False
+        else:
+            self.spawn(self._pass_task(process, task))
+        left = self._others.pop(process) - 1
+        if left > 0:
+            self._others[process] = left  # the others are next
+        return True
+
+    async def _pass_task(self, process: str, task: Task) -> None:
+        assert self.homes is not None
+        taken = False
+        try:
+            taken = await self.homes.give(process, task)
+        except Rejected as rejected:
+            log.info("a task of queue %s could not be passed on: %s", self.name, rejected)
+        if taken:
+            self.counts.handed_out += 1
+            return
+        self._not_passed()
+        self._others.pop(process, None)
+        self.backlog.add(task)
+        self.pump()
+
+    async def _pass_started(self, process: str, task: Task, data: bytes, until: int) -> None:
+        if not await self._delivered(process, task, data):
+            self._started.append((task, data, until))
+            self.pump()
+
+    async def _pass_query(self, process: str, query: Query) -> None:
+        if await self._delivered(process, None, query.data):
+            if not query.taken.done():
+                query.taken.set_result(True)
+        elif not query.taken.done():
+            self._queries.append(query)
+            self.pump()
+
+    async def _delivered(self, process: str, task: Task | None, data: bytes) -> bool:
+        assert self.homes is not None
+        try:
+            if await self.homes.deliver(process, task, self.namespace_id, self.kind, self.name, data):
+                return True
+        except Rejected as rejected:
+            log.info("an answer to a poll of queue %s could not be passed on: %s", self.name, rejected)
+        self._others.pop(process, None)
+        return False
+
     # Rates -------------------------------------------------------------------------------------------------------------------------
 
     @property
@@ -268,7 +428,7 @@ class Partition:
         self.pump()
 
     def _apply_rate(self) -> None:
-        now, rate = self.environment.now(), self.rate
+        now, rate = self.environment.now(), None if self.rate is None else self.rate / self.share
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -13,7 +13,7 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
 from server.core.limits import MINUTE, SECOND
 from server.core.outcome import WORKFLOW_TASK, Poll, timestamp
 from server.environment import Environment, Handle
-from server.faces import History, Poller, Task
+from server.faces import History, Homes, Poller, Task
 from server.matching.partition import POLLER_KEPT, Counts, Partition
 
 SWEEP_EVERY = MINUTE
@@ -26,8 +26,9 @@ Queue = tuple[str, int, str]
 class Matching:
     """Implements faces.Matching."""
 
-    def __init__(self, environment: Environment, history: History | None = None) -> None:
+    def __init__(self, environment: Environment, history: History | None = None, homes: Homes | None = None) -> None:
         self._environment = environment
+        self._homes = homes  # in a cluster
         self._partitions: dict[Queue, Partition] = {}
         self._limits: dict[Queue, float] = {}
         self._sweep: Handle | None = None
@@ -57,7 +58,7 @@ class Matching:
 
     async def query(self, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
         """See faces.Matching."""
-        partition = self._partition(namespace_id, WORKFLOW_TASK, queue)
+        partition = self.partition(namespace_id, WORKFLOW_TASK, queue)
         if normal_queue and not partition.alive:
             return False
         await partition.query(data)
@@ -70,9 +71,13 @@ class Matching:
     ) -> bytes:
         """The serialized Poll…Response for the next task of the queue, empty when none came within `timeout` seconds. `rate` is what the
         worker says the whole queue may have per second. May be cancelled at any time."""
-        return await self._partition(namespace_id, kind, queue).poll(poll, timeout, rate)
+        return await self.partition(namespace_id, kind, queue).poll(poll, timeout, rate)
 
-    def shutdown_worker(self, namespace_id: str, sticky_queue: str, worker_instance_key: str) -> None:
+    async def shutdown_worker(self, namespace_id: str, sticky_queue: str, worker_instance_key: str) -> None:
+        """See faces.Queues."""
+        self.worker_left(namespace_id, sticky_queue, worker_instance_key)
+
+    def worker_left(self, namespace_id: str, sticky_queue: str, worker_instance_key: str) -> None:
         """A worker leaves: the polls on its sticky queue and all that carry its key end with nothing."""
         sticky = self._partitions.get((namespace_id, WORKFLOW_TASK, sticky_queue)) if sticky_queue else None
         if sticky is not None:
@@ -93,7 +98,7 @@ class Matching:
         if name in self._partitions:
             self._partitions[name].limit(rate)
 
-    def pollers(self, namespace_id: str, kind: int, queue: str) -> list[PollerInfo]:
+    async def pollers(self, namespace_id: str, kind: int, queue: str) -> list[PollerInfo]:
         """Who has polled the queue in the last five minutes."""
         partition = self._partitions.get((namespace_id, kind, queue))
         if partition is None:
@@ -110,7 +115,7 @@ class Matching:
             if now < seen.at + POLLER_KEPT
         ]
 
-    def stats(self, namespace_id: str, kind: int, queue: str) -> tuple[TaskQueueStats, dict[int, TaskQueueStats]]:
+    async def stats(self, namespace_id: str, kind: int, queue: str) -> tuple[TaskQueueStats, dict[int, TaskQueueStats]]:
         """The queue's backlog and rates, in all and by priority key."""
         partition = self._partitions.get((namespace_id, kind, queue))
         if partition is None:
@@ -135,17 +140,26 @@ class Matching:
         return partition
 
     def _for(self, task: Task) -> Partition:
-        partition = self._partition(task.namespace_id, task.kind, task.queue)
+        partition = self.partition(task.namespace_id, task.kind, task.queue)
         if task.normal_queue and not partition.alive:
-            return self._partition(task.namespace_id, task.kind, task.normal_queue)
+            return self.partition(task.namespace_id, task.kind, task.normal_queue)
         return partition
 
-    def _partition(self, namespace_id: str, kind: int, queue: str) -> Partition:
+    def known(self, namespace_id: str, kind: int, queue: str) -> Partition | None:
+        """The queue as it is here, if it has been used."""
+        return self._partitions.get((namespace_id, kind, queue))
+
+    def all(self) -> list[Partition]:
+        """Every queue that has been used here."""
+        return list(self._partitions.values())
+
+    def partition(self, namespace_id: str, kind: int, queue: str) -> Partition:
+        """The queue as it is here."""
         name = (namespace_id, kind, queue)
         partition = self._partitions.get(name)
         if partition is None:
             assert self.history is not None
-            partition = Partition(self._environment, self.history, namespace_id, kind, queue)
+            partition = Partition(self._environment, self.history, namespace_id, kind, queue, homes=self._homes)
             partition.counts = Counts(self._environment.now())
             self._partitions[name] = partition
             if name in self._limits:

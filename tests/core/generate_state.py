@@ -59,7 +59,9 @@ def generate(source: Path, target: Path) -> None:
     for name in (f"{source.stem}_pb2.py", f"{source.stem}_pb2.pyi"):
         path = target / name
         text = re.sub(r"^from temporal\.api", "from temporalio.api", path.read_text(), flags=re.MULTILINE)
-        path.write_text(re.sub(r"^import state_pb2 as", "from server.core import state_pb2 as", text, flags=re.MULTILINE))
+        path.write_text(
+            re.sub(r"^import state_pb2 as", "from server.core import state_pb2 as", text, flags=re.MULTILINE)
+        )
 
 
 SOURCES = (CORE / "state.proto", CLUSTER / "peers.proto")

@@ -43,12 +43,14 @@ Program = list[Step]
 PATIENT_ATTEMPTS = 3
 QUIET = 0.03  # for so long nothing changes
 POLL = 5.0
+# The official server says the first as long as it has the update in memory.
+CLOSED_BEFORE, COMPLETED = "workflow update was aborted by closing workflow", "workflow execution already completed"
 AGAIN = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 )  # which the official server tries again inside
 ADMITTED = 0.1  # by then an update has come to its workflow
-RETRIED = 1.5  # by then an update has come to the run that follows
+RETRIED = 1.5  # by then an update that the official server has forgotten has come again
 NAMES = "abcd"  # workflows: a and b are started by the client, c and d by others
 SCHEDULED = 1
 OPEN = (1, 8)  # running, paused
@@ -88,17 +90,16 @@ class Player(Commands):
             self.told.append(f"step {self._index}")
             self._refused = False
             runs = [list(known) for known in self._runs.values()]
+            flying = any(w == step["w"] and not call.done() for _, w, call in self._beside)
             getattr(self, step["do"])(**arguments)
             self._settle()
             self._prompt |= {index for index, _, call in self._beside if index == self._index and call.done()}
-            waiting = any(w == step["w"] and not call.done() for _, w, call in self._beside)
-            if (
-                waiting and self._refused
-            ):  # docs/differences.md: the official server forgets the updates of a workflow on any refused call
-                said = [*self.told, "an update waits while a call is refused"]
+            if flying and (self._refused or runs != list(self._runs.values())):
+                # docs/differences.md: the official server forgets the updates of a workflow on any refused call, ours takes them along
+                said = [*self.told, "an update waits"]
                 self._end()
                 return said
-            if waiting and (step["do"] == "options" or runs != list(self._runs.values())):
+            if flying and step["do"] == "options":
                 time.sleep(RETRIED)
         self._end()
         return self.told
@@ -139,7 +140,8 @@ class Player(Commands):
         for key, value in error.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
                 details = "; ".join(str(each) for each in Status.FromString(value).details)
-        self.told.append([error.code().name, self._text(error.details() or ""), self._text(details)])
+        sentence = self._text(error.details() or "").replace(CLOSED_BEFORE, COMPLETED)
+        self.told.append([error.code().name, sentence, self._text(details)])
 
     def _describe(self, name: str, run_id: str = "") -> Any:
         request = messages.DescribeWorkflowExecutionRequest(namespace="default")

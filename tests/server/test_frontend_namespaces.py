@@ -64,7 +64,11 @@ async def test_the_first_namespaces(served: Peer) -> None:
     assert default.replication_config.active_cluster_name == "active"
     assert default.namespace_info.limits.blob_size_limit_error == 2 * 1024 * 1024
     able = default.namespace_info.capabilities
-    assert sorted(field.name for field, _ in able.ListFields()) == ["async_update", "eager_workflow_start", "sync_update"]
+    assert sorted(field.name for field, _ in able.ListFields()) == [
+        "async_update",
+        "eager_workflow_start",
+        "sync_update",
+    ]
     by_id = await served.workflow.DescribeNamespace(DescribeNamespaceRequest(id=default.namespace_info.id))
     assert by_id == default
 

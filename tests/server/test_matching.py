@@ -236,7 +236,7 @@ async def test_a_sticky_queue_with_worker_keeps_its_tasks(rig: Rig) -> None:
 async def test_a_worker_that_shuts_down_gets_its_polls_back(rig: Rig) -> None:
     polls = [rig.poll("leaving", "sticky", WORKFLOW_TASK), rig.poll("leaving"), rig.poll("staying", timeout=0.1)]
     await settled()
-    rig.matching.shutdown_worker(NS, "sticky", "key of leaving")
+    await rig.matching.shutdown_worker(NS, "sticky", "key of leaving")
     assert await asyncio.wait_for(asyncio.gather(*polls[:2]), 0.09) == [b"", b""]
     assert not polls[2].done()
     await polls[2]
@@ -273,7 +273,7 @@ async def test_a_worker_that_shuts_down_while_its_task_turns_out_moot_gets_its_p
     rig.matching.offer(rig.task(1))
     polled = rig.poll("leaving")
     await settled()
-    rig.matching.shutdown_worker(NS, "", "key of leaving")
+    await rig.matching.shutdown_worker(NS, "", "key of leaving")
     rig.history.gate.set()
     assert await asyncio.wait_for(polled, 1) == b""
 
@@ -303,7 +303,7 @@ async def test_a_query_that_nobody_waits_for_is_dropped(rig: Rig) -> None:
 
 
 async def test_what_had_no_room_is_read_back(rig: Rig) -> None:
-    partition = rig.matching._partition(NS, ACTIVITY_TASK, "q")
+    partition = rig.matching.partition(NS, ACTIVITY_TASK, "q")
     partition.backlog = Backlog(2)
     for id in range(7):
         rig.matching.offer(rig.task(id))
@@ -316,9 +316,9 @@ async def test_what_had_no_room_is_read_back(rig: Rig) -> None:
 async def test_who_polled_and_what_waits_is_told(rig: Rig) -> None:
     await rig.poll(timeout=0.01, rate=3.0)
     rig.matching.offer(rig.task(1))
-    (poller,) = rig.matching.pollers(NS, ACTIVITY_TASK, "q")
+    (poller,) = await rig.matching.pollers(NS, ACTIVITY_TASK, "q")
     assert (poller.identity, poller.rate_per_second) == ("w", 3.0)
-    stats, by_priority = rig.matching.stats(NS, ACTIVITY_TASK, "q")
+    stats, by_priority = await rig.matching.stats(NS, ACTIVITY_TASK, "q")
     assert stats.approximate_backlog_count == 1
     assert by_priority[3].approximate_backlog_count == 1
 

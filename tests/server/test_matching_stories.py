@@ -131,7 +131,7 @@ class Story:
         environment: Environment = self.clock
         self.matching = Matching(environment, self.history)
         for queue in (NORMAL, STICKY):
-            self.matching._partition(NS, WORKFLOW_TASK, queue).backlog = Backlog(ROOM)
+            self.matching.partition(NS, WORKFLOW_TASK, queue).backlog = Backlog(ROOM)
         self.polls: list[asyncio.Task[bytes]] = []
         self.left: set[asyncio.Task[bytes]] = set()
         self.taken: list[Taken] = []
@@ -212,7 +212,7 @@ class Story:
             poll.cancel()
 
     def shut_down(self, number: int) -> None:
-        self.matching.shutdown_worker(NS, STICKY if number % 2 else "", f"key {number % 4}")
+        self.matching.worker_left(NS, STICKY if number % 2 else "", f"key {number % 4}")
 
     def hang(self, _: int) -> None:
         self.history.gate.clear()
@@ -266,7 +266,7 @@ class Story:
         assert {str(id).encode() for id in self.history.started} == set(got), "a started task reached no worker"
         lost = set(self.offered) - set(self.history.started) - self.moot
         assert all(self.offered[id].expires_at for id in lost), f"lost: {lost}"
-        assert not self.matching._partition(NS, WORKFLOW_TASK, NORMAL)._polls
+        assert not self.matching.partition(NS, WORKFLOW_TASK, NORMAL)._polls
 
 
 HAPPENINGS = [
@@ -307,7 +307,7 @@ async def test_workers_and_queues_of_long_ago_are_forgotten() -> None:
     story = Story()
     story.poll(1)
     await story.clock.advance(4 * MINUTE)
-    assert [poller.identity for poller in story.matching.pollers(NS, WORKFLOW_TASK, NORMAL)] == ["worker 1"]
+    assert [poller.identity for poller in await story.matching.pollers(NS, WORKFLOW_TASK, NORMAL)] == ["worker 1"]
     story.poll(2)
     await story.clock.advance(3 * MINUTE)
     assert list(story.matching._partitions[NS, WORKFLOW_TASK, NORMAL].workers) == ["worker 2"]

@@ -45,7 +45,7 @@ def pause_workflow_execution(step: Step, request: PauseWorkflowExecutionRequest)
         step.withdraw(WORKFLOW_TASK, core.task.queue, core.task.dispatch_id)
         cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED
         tasks.failed(step, cause, identity="history-service")
-        updates.refuse(step)
+    updates.refuse(step)
     step.emit(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED, _said(request), worker_may_ignore=True)
     for id in step.state.activities:
         activities.hold_back(step, id)

@@ -302,7 +302,9 @@ def reject_unanswered(step: Step) -> None:
 
 def refuse(step: Step) -> None:
     """The run has been paused: what no worker has got is not kept for later."""
-    for id in [id for id, admitted in step.state.admitted.items() if admitted.request is not None]:
+    for id in [
+        id for id, admitted in step.state.admitted.items() if admitted.request is not None and not admitted.sent
+    ]:
         del step.state.admitted[id]
         step.updates.append(Updated(id, error=FailedPrecondition(PAUSED)))
 

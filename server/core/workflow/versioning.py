@@ -76,7 +76,7 @@ def today(override: VersioningOverride) -> VersioningOverride:
 
 def pinned(version: WorkerDeploymentVersion) -> VersioningOverride:
     """Pins to the version."""
-    return VersioningOverride(pinned={"behavior": PINNED_OVERRIDE, "version": version})
+    return VersioningOverride(pinned=VersioningOverride.PinnedOverride(behavior=PINNED_OVERRIDE, version=version))
 
 
 def target(override: VersioningOverride) -> WorkerDeploymentVersion | None:
