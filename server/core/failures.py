@@ -56,3 +56,12 @@ def truncated(failure: Failure, bytes_max: int, depth: int = DEPTH_MAX) -> Failu
     if failure.HasField("cause") and room > 4 and depth:
         out.cause.CopyFrom(truncated(failure.cause, room - 4, depth - 1))
     return out
+
+
+def kept(failure: Failure, bytes_max: int) -> Failure:
+    """The failure as it is remembered between attempts."""
+    if failure.ByteSize() <= bytes_max:
+        return failure
+    out = server_failure(FAILURE_TOO_LARGE, non_retryable=False)
+    out.cause.CopyFrom(truncated(failure, bytes_max))
+    return out

@@ -49,6 +49,7 @@ class Step:
             tuple[int, int, bytes]
         ] = ()  # of a reset: the history it begins with (first and last id, encoded)
         self.late: list[HistoryEvent] = []  # what commands caused besides their own events: numbered by the next flush
+        self.listed = False  # what lists show has changed, beside what events tell
         self.was_status = state.core.status
         self._was_speculative = state.core.task.kind == WorkflowTask.SPECULATIVE
         self.next: Step | None = None  # the first step of the run that follows this one, committed with it

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from temporalio.api.workflowservice.v1 import (
+    PauseActivityRequest,
     RecordActivityTaskHeartbeatByIdRequest,
+    ResetActivityRequest,
     RespondActivityTaskCanceledByIdRequest,
     RespondActivityTaskCompletedByIdRequest,
     RespondActivityTaskFailedByIdRequest,
     RespondActivityTaskFailedRequest,
+    UnpauseActivityRequest,
 )
 
 from server.core.outcome import Namespace
@@ -43,6 +46,9 @@ class Activities:
             "RespondActivityTaskFailedById": Rpc(engine.respond_activity_task_failed_by_id, _by_id),
             "RespondActivityTaskCanceled": Rpc(engine.respond_activity_task_canceled, checks.identity),
             "RespondActivityTaskCanceledById": Rpc(engine.respond_activity_task_canceled_by_id, _by_id),
+            "PauseActivity": Rpc(engine.pause_activity, _controlled),
+            "UnpauseActivity": Rpc(engine.unpause_activity, _controlled),
+            "ResetActivity": Rpc(engine.reset_activity, _controlled),
             "RecordActivityTaskHeartbeat": Rpc(engine.record_activity_task_heartbeat),
             "RecordActivityTaskHeartbeatById": Rpc(engine.record_activity_task_heartbeat_by_id, _named),
         }
@@ -59,6 +65,11 @@ def _named(request: ById, _namespace: Namespace) -> None:
     if not request.workflow_id:  # an activity of no workflow: there are none
         raise NotFound(f"activity not found for ID: {request.activity_id}")
     checks.require(not request.run_id or checks.is_uuid(request.run_id), "RunId is not valid UUID.")
+
+
+def _controlled(request: PauseActivityRequest | UnpauseActivityRequest | ResetActivityRequest, _: Namespace) -> None:
+    checks.require(request.execution.workflow_id, "WorkflowId is not set on request.")
+    checks.require(request.WhichOneof("activity"), "Either Activity.Id or Activity.Type should be set on request.")
 
 
 def _failed(request: RespondActivityTaskFailedRequest, namespace: Namespace) -> None:

@@ -137,7 +137,7 @@ class Turn:
             for kept in step.kept:
                 batch.history.append(History(RunKey(*run.key), *kept))
                 run.remember(Chunk(*kept))
-            self._add_run(batch, run, outcome)
+            self._add_run(batch, run, outcome, step.listed)
             for dispatch in outcome.dispatches:
                 task = self._task(outcome.state, dispatch)
                 kind = row_kind(dispatch.kind, run.key.namespace_id, dispatch.queue)
@@ -158,7 +158,7 @@ class Turn:
         batch.current.append(SetCurrent(*workflow.id, before or None, Current(run.key.run_id, b"")))
         workflow.current = run.key.run_id
 
-    def _add_run(self, batch: Batch, run: Run, outcome: Outcome) -> None:
+    def _add_run(self, batch: Batch, run: Run, outcome: Outcome, listed: bool) -> None:
         state, key = outcome.state, RunKey(*run.key)
         pending = [Pending(*row) for row in state.changes()]
         core = state.core.SerializeToString()
@@ -168,7 +168,7 @@ class Turn:
             chunk = Chunk(outcome.first, outcome.last, outcome.data)
             batch.history.append(History(key, *chunk))
             run.remember(chunk)
-        if outcome.was_status != state.core.status or any(e.event_type in SHOWN for e in outcome.events):
+        if listed or outcome.was_status != state.core.status or any(e.event_type in SHOWN for e in outcome.events):
             batch.visible.append(Visible(key, **describe.visible(state)))
         idle = not state.running or not state.core.HasField("task")
         self._news.append(News(run, bool(outcome.events), outcome.wake_at, idle, outcome.updates))

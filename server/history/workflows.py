@@ -12,10 +12,14 @@ from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionResponse,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
+    PauseActivityRequest,
+    PauseActivityResponse,
     QueryWorkflowRequest,
     QueryWorkflowResponse,
     RequestCancelWorkflowExecutionRequest,
     RequestCancelWorkflowExecutionResponse,
+    ResetActivityRequest,
+    ResetActivityResponse,
     SignalWithStartWorkflowExecutionRequest,
     SignalWithStartWorkflowExecutionResponse,
     SignalWorkflowExecutionRequest,
@@ -24,12 +28,14 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionResponse,
     TerminateWorkflowExecutionRequest,
     TerminateWorkflowExecutionResponse,
+    UnpauseActivityRequest,
+    UnpauseActivityResponse,
 )
 
 from server.core.outcome import Namespace
 from server.core.settle import settle
 from server.core.step import Step
-from server.core.workflow import cancel, close, describe, signals, start
+from server.core.workflow import activity_controls, cancel, close, describe, signals, start
 from server.history import eager, pages, reader
 from server.history.cache import Run
 from server.history.shards import Shards
@@ -102,6 +108,18 @@ class Workflows(Shards):
         await shard.run(namespace, key.workflow_id, key.run_id, terminate)
         await shard.remove(*key)
         return DeleteWorkflowExecutionResponse()
+
+    async def pause_activity(self, namespace: Namespace, request: PauseActivityRequest) -> PauseActivityResponse:
+        at, decide = request.execution, partial(activity_controls.pause_activity, request=request)
+        return await self.run(namespace, at.workflow_id, at.run_id, decide)
+
+    async def unpause_activity(self, namespace: Namespace, request: UnpauseActivityRequest) -> UnpauseActivityResponse:
+        at, decide = request.execution, partial(activity_controls.unpause_activity, request=request)
+        return await self.run(namespace, at.workflow_id, at.run_id, decide)
+
+    async def reset_activity(self, namespace: Namespace, request: ResetActivityRequest) -> ResetActivityResponse:
+        at, decide = request.execution, partial(activity_controls.reset_activity, request=request)
+        return await self.run(namespace, at.workflow_id, at.run_id, decide)
 
     async def describe_workflow_execution(
         self, namespace: Namespace, request: DescribeWorkflowExecutionRequest

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.command.v1 import Command
-from temporalio.api.common.v1 import ActivityType, Payload, Payloads, Priority, WorkerVersionStamp, WorkflowExecution
+from temporalio.api.common.v1 import ActivityType, Payload, Payloads, WorkerVersionStamp, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, RetryState, TimeoutType
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.failure.v1 import Failure
@@ -38,7 +38,7 @@ from server.core.outcome import ACTIVITY_TASK, Poll, timestamp
 from server.core.rejected import BadCommand, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Activity, TaskToken
-from server.core.workflow import commands
+from server.core.workflow import activity_options, commands
 from server.core.workflow.activity_options import scheduled_attributes
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _offer(step: Step, id: int) -> None:
         attempt=activity.attempt,
         stamp=activity.stamp,
         expires_at=activity.attempt_scheduled_time + to_start if to_start else 0,
-        priority=_priority(step.state, activity),
+        priority=activity_options.priority(step.state, activity),
     )
 
 
@@ -149,6 +149,26 @@ def offer_held_back(step: Step, id: int) -> None:
         _offer(step, id)
 
 
+def again(step: Step, activity: Activity, at: int) -> None:
+    """The attempt, which no worker holds, is offered at that time and not before; what was offered of it is moot."""
+    id = activity.scheduled_event_id
+    hold_back(step, id)
+    step.state.activities.edit(id)
+    activity.retry_at, activity.attempt_scheduled_time = at, at
+    activity.ClearField("last_failure")
+    _tidy(activity)
+    if at <= step.now:
+        _offer(step, id)
+
+
+def _tidy(activity: Activity) -> None:
+    """What was asked for while the attempt before ran holds for the next one."""
+    if activity.reset_heartbeat:
+        activity.heartbeat_time = 0
+        activity.ClearField("heartbeat_details")
+    activity.reset_activity = activity.reset_heartbeat = False
+
+
 def begin_again(step: Step, id: int) -> None:
     """After a reset: it counts as scheduled just now."""
     activity = step.state.activities.edit(id)
@@ -156,18 +176,6 @@ def begin_again(step: Step, id: int) -> None:
     if activity.schedule_to_close_timeout:
         activity.schedule_to_close_deadline = step.now + activity.schedule_to_close_timeout
     _offer(step, id)
-
-
-def _priority(state: State, activity: Activity) -> Priority | None:
-    """The activity's own, with the workflow's for what it leaves open: common/priorities."""
-    if not state.core.HasField("priority"):
-        return activity.priority if activity.HasField("priority") else None
-    base, own = state.core.priority, activity.priority
-    return Priority(
-        priority_key=own.priority_key or base.priority_key,
-        fairness_key=own.fairness_key or base.fairness_key,
-        fairness_weight=own.fairness_weight or base.fairness_weight,
-    )
 
 
 # Starting --------------------------------------------------------------------------------------------------------------------------
@@ -236,7 +244,7 @@ def _started(step: Step, activity: Activity) -> PollActivityTaskQueueResponse:
         start_to_close_timeout=duration(activity.start_to_close_timeout),
         heartbeat_timeout=duration(activity.heartbeat_timeout),
         retry_policy=activity.retry_policy,
-        priority=_priority(state, activity),
+        priority=activity_options.priority(state, activity),
     )
     if activity.HasField("heartbeat_details"):
         response.heartbeat_details.CopyFrom(activity.heartbeat_details)
@@ -405,27 +413,22 @@ def _retry(step: Step, activity: Activity, failure: Failure | None) -> RetryStat
         failure,
         delay_beyond_maximum=True,
     )
-    if interval is None:
+    waits = activity.paused and verdict != RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE
+    if interval is None and not waits:
         return verdict
     step.state.activities.edit(activity.scheduled_event_id)
     activity.attempt += 1
     activity.started_time = 0
     activity.request_id = ""
-    activity.retry_interval = interval
-    activity.retry_at = activity.attempt_scheduled_time = step.now + interval
+    if not waits:
+        assert interval is not None
+        activity.retry_interval = interval
+        activity.retry_at = activity.attempt_scheduled_time = step.now + interval
+        _tidy(activity)
     activity.ClearField("last_failure")
     if failure is not None:
-        activity.last_failure.CopyFrom(_kept(failure, step.namespace.limits.failure_size_bytes_max))
-    return verdict
-
-
-def _kept(failure: Failure, bytes_max: int) -> Failure:
-    """The failure as it is remembered between attempts."""
-    if failure.ByteSize() <= bytes_max:
-        return failure
-    out = failures.server_failure(failures.FAILURE_TOO_LARGE, non_retryable=False)
-    out.cause.CopyFrom(failures.truncated(failure, bytes_max))
-    return out
+        activity.last_failure.CopyFrom(failures.kept(failure, step.namespace.limits.failure_size_bytes_max))
+    return retry.IN_PROGRESS
 
 
 def _end(

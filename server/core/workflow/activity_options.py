@@ -15,6 +15,8 @@ from server.core import retry
 from server.core.durations import capped, duration
 from server.core.limits import Limits
 from server.core.rejected import InvalidArgument
+from server.core.state import State
+from server.core.state_pb2 import Activity
 
 RESERVED_QUEUES = "/_sys/"
 SYSTEM_QUEUE = "temporal-sys-per-ns-tq"
@@ -125,3 +127,15 @@ def _timeouts(asked: ScheduleActivityTaskCommandAttributes, run_timeout: int) ->
     if run_timeout:
         to_close, to_start, work = min(to_close, run_timeout), min(to_start, run_timeout), min(work, run_timeout)
     return to_close, to_start, work, min(beat, work)
+
+
+def priority(state: State, activity: Activity) -> Priority | None:
+    """The activity's own, with the workflow's for what it leaves open: common/priorities."""
+    if not state.core.HasField("priority"):
+        return activity.priority if activity.HasField("priority") else None
+    base, own = state.core.priority, activity.priority
+    return Priority(
+        priority_key=own.priority_key or base.priority_key,
+        fairness_key=own.fairness_key or base.fairness_key,
+        fairness_weight=own.fairness_weight or base.fairness_weight,
+    )

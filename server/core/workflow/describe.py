@@ -177,6 +177,9 @@ def _activity(a: Activity, now: int) -> PendingActivityInfo:
     for name in ("last_failure", "priority"):
         if a.HasField(name):  # type: ignore[arg-type]
             getattr(info, name).CopyFrom(getattr(a, name))
+    if a.paused:
+        manual = PendingActivityInfo.PauseInfo.Manual(identity=a.pause_identity, reason=a.pause_reason)
+        info.pause_info.CopyFrom(PendingActivityInfo.PauseInfo(pause_time=timestamp(a.pause_time), manual=manual))
     if a.use_workflow_build_id:
         info.use_workflow_build_id.CopyFrom(Empty())
     return info
