@@ -6,14 +6,17 @@ Source: service/frontend/workflow_handler.go, service/history/api/pauseworkflow,
 from __future__ import annotations
 
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.workflowservice.v1 import (
     PauseWorkflowExecutionRequest,
+    ResetWorkflowExecutionRequest,
     UnpauseWorkflowExecutionRequest,
     UpdateWorkflowExecutionOptionsRequest,
 )
 
 from server.core.outcome import Namespace
 from server.core.rejected import Unimplemented
+from server.frontend import checks
 from server.frontend.checks import is_uuid, no_time_skipping, priority, require
 
 
@@ -40,13 +43,27 @@ def update(request: UpdateWorkflowExecutionOptionsRequest, _namespace: Namespace
     require(request.HasField("update_mask"), "UpdateMask is required")
     require(request.HasField("workflow_execution_options"), "WorkflowExecutionOptions is required")
     options = request.workflow_execution_options
-    for path in request.update_mask.paths:
-        known = f'proto:\u00a0invalid path "{path}" for message "{options.DESCRIPTOR.full_name}"'
-        require(_is_path(options.DESCRIPTOR, path), f"error parsing UpdateMask: {known}")
+    _paths(request.update_mask, options.DESCRIPTOR, "error parsing UpdateMask")
     priority(options.priority)
     no_time_skipping(options)
     run_id = request.workflow_execution.run_id
     require(not run_id or is_uuid(run_id), "RunId is not valid UUID.")
+
+
+def reset(request: ResetWorkflowExecutionRequest, namespace: Namespace) -> None:
+    """ResetWorkflowExecution, with the options that the new run is to get."""
+    checks.reset(request, namespace)
+    for operation in request.post_reset_operations:
+        asked = operation.update_workflow_options
+        require(operation.HasField("update_workflow_options"), "unsupported post reset operation: <nil>")
+        no_time_skipping(asked.workflow_execution_options)
+        _paths(asked.update_mask, asked.workflow_execution_options.DESCRIPTOR, "error applying update_options")
+
+
+def _paths(mask: FieldMask, options: Descriptor, told: str) -> None:
+    for path in mask.paths:
+        wrong = f'proto:\u00a0invalid path "{path}" for message "{options.full_name}"'
+        require(_is_path(options, path), f"{told}: {wrong}")
 
 
 def _is_path(message: Descriptor, path: str) -> bool:

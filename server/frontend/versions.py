@@ -12,6 +12,8 @@ from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
+    ResetWorkflowExecutionRequest,
+    ResetWorkflowExecutionResponse,
     UpdateWorkflowExecutionOptionsRequest,
     UpdateWorkflowExecutionOptionsResponse,
 )
@@ -42,6 +44,17 @@ class Versions:
         return lambda namespace, request: (check if request.HasField("versioning_override") else handle)(
             namespace, request
         )
+
+    async def reset_workflow_execution(
+        self, namespace: Namespace, request: ResetWorkflowExecutionRequest
+    ) -> ResetWorkflowExecutionResponse:
+        for operation in request.post_reset_operations:
+            override = operation.update_workflow_options.workflow_execution_options.versioning_override
+            if _named(override):
+                asked = DescribeWorkflowExecutionRequest(execution=request.workflow_execution)
+                described = await self._engine.describe_workflow_execution(namespace, asked)
+                await self._check(namespace, described.execution_config.task_queue.name, override)
+        return await self._engine.reset_workflow_execution(namespace, request)
 
     async def update_workflow_execution_options(
         self, namespace: Namespace, request: UpdateWorkflowExecutionOptionsRequest

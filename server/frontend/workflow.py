@@ -50,7 +50,7 @@ def table(engine: Engine, queues: Queues) -> Table:
         "SignalWorkflowExecution": Rpc(engine.signal_workflow_execution, checks.signal),
         "RequestCancelWorkflowExecution": Rpc(engine.request_cancel_workflow_execution, checks.cancel),
         "TerminateWorkflowExecution": Rpc(engine.terminate_workflow_execution, checks.terminate),
-        "ResetWorkflowExecution": Rpc(engine.reset_workflow_execution, checks.reset),
+        "ResetWorkflowExecution": Rpc(versions.reset_workflow_execution, checks_options.reset),
         "PauseWorkflowExecution": Rpc(engine.pause_workflow_execution, checks_options.pause),
         "UnpauseWorkflowExecution": Rpc(engine.unpause_workflow_execution, checks_options.unpause),
         "UpdateWorkflowExecutionOptions": Rpc(versions.update_workflow_execution_options, checks_options.update),

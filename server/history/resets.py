@@ -95,7 +95,8 @@ async def _reset(
     try:
         reply = reset.reset_workflow_execution(base, current, new, request, past.kept, past.later, past.last.key.run_id)
     except Rejected:
-        await shard.loader.undisturbed(workflow)
+        for run in filter(None, runs):
+            run.spoil()
         raise
     except Exception as error:
         raise shard.broken(workflow, error) from error

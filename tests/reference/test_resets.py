@@ -201,7 +201,29 @@ def failed_before(t: Teller) -> None:
     reset(t, 7)
 
 
-STORIES = [an_open_run, refusals, the_same_request_twice, what_is_excluded, a_chain, updates, children, failed_before]
+def with_other_options(t: Teller) -> None:
+    t.start()
+    t.answer(command("start_timer", timer_id="t", start_to_fire_timeout=seconds(60)))
+    options = {"priority": {"priority_key": 2}, "versioning_override": {"auto_upgrade": True}}
+    change = {"workflow_execution_options": options, "update_mask": {"paths": ["priority", "versioning_override"]}}
+    reset(t, 4, post_reset_operations=[{"update_workflow_options": change}])
+    wrong = {"workflow_execution_options": options, "update_mask": {"paths": ["nothing"]}}
+    reset(t, 4, post_reset_operations=[{"update_workflow_options": wrong}])
+    reset(t, 4, post_reset_operations=[{}])
+    t.look()
+
+
+STORIES = [
+    with_other_options,
+    an_open_run,
+    refusals,
+    the_same_request_twice,
+    what_is_excluded,
+    a_chain,
+    updates,
+    children,
+    failed_before,
+]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

@@ -14,13 +14,17 @@ from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType, ResetRea
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.failure.v1 import Failure, ResetWorkflowFailureInfo
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, ResetWorkflowExecutionResponse
+from temporalio.api.workflowservice.v1 import (
+    ResetWorkflowExecutionRequest,
+    ResetWorkflowExecutionResponse,
+    UpdateWorkflowExecutionOptionsRequest,
+)
 
 from server.core import tables
 from server.core.rejected import InvalidArgument
 from server.core.state import State
 from server.core.state_pb2 import Request
-from server.core.workflow import activities, children, close, external
+from server.core.workflow import activities, children, close, external, options
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -58,7 +62,7 @@ def reset_workflow_execution(
 ) -> ResetWorkflowExecutionResponse:
     """`new` becomes the run that `kept`, the first events of `base`, lead to. A running `current` run (it may be `base`) is terminated. `later`
     are the events after `kept`, of `base` and of the runs that continued it up to `last_run_id`, without what the termination brings about.
-    Raises InvalidArgument."""
+    Raises InvalidArgument, FailedPrecondition: then the states are spoiled."""
     rebuild(new, base, kept)
     if not new.state.core.HasField("task"):
         raise InvalidArgument(NO_TASK.format(request.workflow_task_finish_event_id))
@@ -73,6 +77,12 @@ def reset_workflow_execution(
         close.terminate(current, request.reason, identity=close.RESETTER)
         for event in current.events if current.state.key.run_id == last_run_id else ():
             _reapply(new, event, excluded)
+    for operation in request.post_reset_operations:
+        asked = operation.update_workflow_options
+        change = UpdateWorkflowExecutionOptionsRequest(
+            workflow_execution_options=asked.workflow_execution_options, update_mask=asked.update_mask
+        )
+        options.update_workflow_execution_options(new, change)
     _ask_again(new, base, kept)
     return ResetWorkflowExecutionResponse(run_id=new.state.key.run_id)
 
