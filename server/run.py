@@ -47,7 +47,7 @@ from server.frontend.workflow import table as workflow_table
 from server.history.service import Engine
 from server.matching.service import Matching
 from server.namespaces import Namespaces
-from server.settings import Settings, SettingsError
+from server.settings import ROLES, Settings, SettingsError
 
 STOP_SECONDS_MAX = 1.0  # what is still under way then waits for news, and asks again elsewhere
 DAY_SECONDS = 86_400
@@ -98,6 +98,8 @@ async def _main(settings: Settings, ready: Callable[[], None]) -> int:
 @asynccontextmanager
 async def running(settings: Settings, stop: asyncio.Event | None = None) -> AsyncIterator[Server]:
     """A server for as long as the block runs; `stop` ends the wait for a store that cannot be reached. Raises as `main` does."""
+    if settings.internal_port is None and set(settings.roles) != set(ROLES):
+        raise SettingsError("a server with some of the roles needs an internal address, where the others reach it")
     async with AsyncExitStack() as stack:
         environment = System()
         stack.callback(environment.close)

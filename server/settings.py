@@ -56,10 +56,6 @@ class Settings:
         _require(bool(self.roles), "at least one role is needed")
         for role in self.roles:
             _among("role", role, ROLES)
-        alone = self.internal_port is None
-        _require(
-            not alone or set(self.roles) == set(ROLES), "a server with some of the roles needs an internal address"
-        )
         for name in ("port", "http_port", "internal_port", "metrics_port"):
             port = getattr(self, name)
             _require(port is None or 0 <= port <= 65_535, f"{name} must be from 0 to 65535, not {port}")

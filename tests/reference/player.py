@@ -50,7 +50,7 @@ AGAIN = (
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 )  # which the official server tries again inside
 ADMITTED = 0.1  # by then an update has come to its workflow
-RETRIED = 1.5  # by then an update that the official server has forgotten has come again
+RETRIED = 1.5  # by then an update has come to the run that follows
 NAMES = "abcd"  # workflows: a and b are started by the client, c and d by others
 SCHEDULED = 1
 OPEN = (1, 8)  # running, paused
@@ -90,16 +90,17 @@ class Player(Commands):
             self.told.append(f"step {self._index}")
             self._refused = False
             runs = [list(known) for known in self._runs.values()]
-            flying = any(w == step["w"] and not call.done() for _, w, call in self._beside)
             getattr(self, step["do"])(**arguments)
             self._settle()
             self._prompt |= {index for index, _, call in self._beside if index == self._index and call.done()}
-            if flying and (self._refused or runs != list(self._runs.values())):
-                # docs/differences.md: the official server forgets the updates of a workflow on any refused call, ours takes them along
-                said = [*self.told, "an update waits"]
+            waiting = any(w == step["w"] and not call.done() for _, w, call in self._beside)
+            if (
+                waiting and self._refused
+            ):  # docs/differences.md: the official server forgets the updates of a workflow on any refused call
+                said = [*self.told, "an update waits while a call is refused"]
                 self._end()
                 return said
-            if flying and step["do"] == "options":
+            if waiting and (step["do"] == "options" or runs != list(self._runs.values())):
                 time.sleep(RETRIED)
         self._end()
         return self.told

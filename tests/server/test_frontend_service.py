@@ -252,6 +252,6 @@ async def test_a_taken_port_is_an_error(served: Peer, tmp_path: Path) -> None:
 
 
 async def test_an_old_schema_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="schema has version 0"):
+    with pytest.raises(SettingsError, match="has no schema"):
         async with running(Settings(store=f"sqlite:///{tmp_path}/empty.db", port=0)):
             pass
