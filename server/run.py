@@ -98,8 +98,6 @@ async def _main(settings: Settings, ready: Callable[[], None]) -> int:
 @asynccontextmanager
 async def running(settings: Settings, stop: asyncio.Event | None = None) -> AsyncIterator[Server]:
     """A server for as long as the block runs; `stop` ends the wait for a store that cannot be reached. Raises as `main` does."""
-    if settings.internal_port is None and set(settings.roles) != set(ROLES):
-        raise SettingsError("a server with some of the roles needs an internal address, where the others reach it")
     async with AsyncExitStack() as stack:
         environment = System()
         stack.callback(environment.close)
@@ -176,6 +174,8 @@ _DESCRIPTORS = (
 def _member(settings: Settings, store: Store, environment: System, shards: int) -> Cluster | None:
     """This process in its cluster; None when it is alone. Raises OSError."""
     if settings.internal_port is None:
+        if set(settings.roles) != set(ROLES):
+            raise SettingsError("a server with some of the roles needs an internal address, where the others reach it")
         return None
     return Cluster(
         store, environment, shards, settings.internal_host, settings.internal_port, frozenset(settings.roles)
