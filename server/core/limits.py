@@ -58,6 +58,13 @@ class Limits:
     search_attributes_value_bytes_max: int = _key("frontend.searchAttributesSizeOfValueLimit", 2 * KIB)
     search_attributes_total_bytes_max: int = _key("frontend.searchAttributesTotalSizeLimit", 40 * KIB)
     workflow_pause: int = _key("frontend.WorkflowPauseEnabled", False)
+    nexus_operations_max: int = _key("component.nexusoperations.limit.operation.concurrency", 30)
+    nexus_service_length_max: int = _key("component.nexusoperations.limit.service.name.length", 1000)
+    nexus_operation_length_max: int = _key("component.nexusoperations.limit.operation.name.length", 1000)
+    nexus_token_length_max: int = _key("component.nexusoperations.limit.operation.token.length", 4096)
+    nexus_header_bytes_max: int = _key("component.nexusoperations.limit.header.size", 8192)
+    nexus_request_timeout: int = _key("component.nexusoperations.request.timeout", 10 * SECOND)
+    nexus_request_timeout_min: int = _key("component.nexusoperations.limit.request.timeout.min", 1500 * SECOND // 1000)
     failure_size_bytes_max: int = _key("limit.mutableStateActivityFailureSize.error", 4 * KIB)
 
 

@@ -16,15 +16,17 @@ from server.core.rejected import Rejected
 from server.core.state import State
 from server.core.state_pb2 import Outgoing
 
-WORKFLOW_TASK, ACTIVITY_TASK = 1, 2
+WORKFLOW_TASK, ACTIVITY_TASK, NEXUS_TASK = 1, 2, 3
 # Kinds of messages to other workflows. Numbers are stored: never reuse one.
 SEND_START_CHILD, SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_SIGNAL, SEND_CANCEL = 1, 2, 3, 4, 5
+SEND_NEXUS_START, SEND_NEXUS_CANCEL, SEND_NEXUS_COMPLETED = 7, 8, 9
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
     """What decisions need to know of a namespace. `retention` is nanoseconds; `search_attributes` maps every known name,
-    system and custom, to its IndexedValueType number; `others` maps the names of all namespaces to their ids."""
+    system and custom, to its IndexedValueType number; `others` maps the names of all namespaces to their ids, `endpoints` those of all Nexus
+    endpoints."""
 
     id: str
     name: str
@@ -32,6 +34,7 @@ class Namespace:
     limits: Limits = field(default_factory=Limits)
     search_attributes: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ids(Protocol):

@@ -19,7 +19,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.update.v1 import Request as UpdateRequest
 
-from server.core.state_pb2 import Activity, Child, Core, External, Request, Timer, Update
+from server.core.state_pb2 import Activity, Child, Core, External, NexusOperation, Request, Timer, Update
 
 RUNNING = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 PAUSED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
@@ -81,7 +81,7 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 # Kinds of pending rows. Numbers are stored: never reuse one.
-ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED = (
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED, NEXUS = (
     1,
     2,
     3,
@@ -92,6 +92,7 @@ ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UP
     8,
     9,
     10,
+    12,
 )
 
 
@@ -129,6 +130,7 @@ class State:
         "close_attempted",
         "core",
         "key",
+        "nexus",
         "reapplied",
         "requests",
         "signals_sent",
@@ -152,6 +154,7 @@ class State:
         self.cancels_sent: Table[int, External] = Table(CANCEL_SENT)
         self.updates: Table[str, Update] = Table(UPDATE)
         self.reapplied: Table[str, Update] = Table(REAPPLIED)  # updates that a reset took along, not accepted again yet
+        self.nexus: Table[int, NexusOperation] = Table(NEXUS)
         self.admitted: dict[str, Admitted] = {}
         self.close_attempted = False
         self.buffered: list[HistoryEvent] = []
@@ -179,6 +182,7 @@ class State:
             self.cancels_sent,
             self.updates,
             self.reapplied,
+            self.nexus,
         )
 
     @property
@@ -265,6 +269,10 @@ def _load_reapplied(state: State, id: str, data: bytes) -> None:
     state.admitted[id] = Admitted(None)
 
 
+def _load_nexus(state: State, id: str, data: bytes) -> None:
+    state.nexus[int(id)] = NexusOperation.FromString(data)
+
+
 def _load_buffered(state: State, id: str, data: bytes) -> None:
     state.buffered.append(HistoryEvent.FromString(data))
     state.buffered_saved.append(int(id))
@@ -286,4 +294,5 @@ _LOAD = {
     CANCEL_SENT: _load_cancel_sent,
     UPDATE: _load_update,
     REAPPLIED: _load_reapplied,
+    NEXUS: _load_nexus,
 }

@@ -284,7 +284,7 @@ class Pointer(_message.Message):
     def __init__(self, start_request_id: _Optional[str] = ..., status: _Optional[int] = ..., start_time: _Optional[int] = ..., close_time: _Optional[int] = ...) -> None: ...
 
 class TaskToken(_message.Message):
-    __slots__ = ("version", "namespace_id", "workflow_id", "run_id", "scheduled_event_id", "started_event_id", "attempt", "activity_id", "activity_type", "stamp", "started_time", "query_id", "query_queue")
+    __slots__ = ("version", "namespace_id", "workflow_id", "run_id", "scheduled_event_id", "started_event_id", "attempt", "activity_id", "activity_type", "stamp", "started_time", "query_id", "query_queue", "request_id")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
@@ -298,6 +298,7 @@ class TaskToken(_message.Message):
     STARTED_TIME_FIELD_NUMBER: _ClassVar[int]
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     QUERY_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     version: int
     namespace_id: str
     workflow_id: str
@@ -311,7 +312,8 @@ class TaskToken(_message.Message):
     started_time: int
     query_id: str
     query_queue: str
-    def __init__(self, version: _Optional[int] = ..., namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., stamp: _Optional[int] = ..., started_time: _Optional[int] = ..., query_id: _Optional[str] = ..., query_queue: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, version: _Optional[int] = ..., namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., stamp: _Optional[int] = ..., started_time: _Optional[int] = ..., query_id: _Optional[str] = ..., query_queue: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class HistoryToken(_message.Message):
     __slots__ = ("version", "run_id", "first_event_id", "next_event_id", "running", "more")
@@ -402,6 +404,71 @@ class External(_message.Message):
     send_id: int
     request_id: str
     def __init__(self, initiated_event_id: _Optional[int] = ..., send_id: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class NexusOperation(_message.Message):
+    __slots__ = ("scheduled_event_id", "endpoint", "endpoint_id", "service", "operation", "request_id", "header", "scheduled_time", "schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "started_time", "operation_token", "start", "cancellation")
+    class HeaderEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_TO_CLOSE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_TO_START_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    START_TO_CLOSE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_TIME_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    CANCELLATION_FIELD_NUMBER: _ClassVar[int]
+    scheduled_event_id: int
+    endpoint: str
+    endpoint_id: str
+    service: str
+    operation: str
+    request_id: str
+    header: _containers.ScalarMap[str, str]
+    scheduled_time: int
+    schedule_to_close_timeout: int
+    schedule_to_start_timeout: int
+    start_to_close_timeout: int
+    started_time: int
+    operation_token: str
+    start: NexusCalls
+    cancellation: NexusCancellation
+    def __init__(self, scheduled_event_id: _Optional[int] = ..., endpoint: _Optional[str] = ..., endpoint_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., request_id: _Optional[str] = ..., header: _Optional[_Mapping[str, str]] = ..., scheduled_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., started_time: _Optional[int] = ..., operation_token: _Optional[str] = ..., start: _Optional[_Union[NexusCalls, _Mapping]] = ..., cancellation: _Optional[_Union[NexusCancellation, _Mapping]] = ...) -> None: ...
+
+class NexusCalls(_message.Message):
+    __slots__ = ("attempt", "last_attempt_complete_time", "last_attempt_failure", "next_attempt_time")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    LAST_ATTEMPT_COMPLETE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_ATTEMPT_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    last_attempt_complete_time: int
+    last_attempt_failure: _message_pb2_1.Failure
+    next_attempt_time: int
+    def __init__(self, attempt: _Optional[int] = ..., last_attempt_complete_time: _Optional[int] = ..., last_attempt_failure: _Optional[_Union[_message_pb2_1.Failure, _Mapping]] = ..., next_attempt_time: _Optional[int] = ...) -> None: ...
+
+class NexusCancellation(_message.Message):
+    __slots__ = ("requested_event_id", "requested_time", "state", "calls")
+    REQUESTED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    requested_event_id: int
+    requested_time: int
+    state: int
+    calls: NexusCalls
+    def __init__(self, requested_event_id: _Optional[int] = ..., requested_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ...) -> None: ...
 
 class Outgoing(_message.Message):
     __slots__ = ("kind", "source_namespace_id", "source_workflow_id", "source_run_id", "initiated_event_id", "request_id", "target_namespace_id", "target_workflow_id", "target_run_id", "first_run_id", "event", "source_namespace", "root", "priority", "parent_close_policy")
