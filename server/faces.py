@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from temporalio.api.common.v1 import Priority
+from temporalio.api.nexus.v1 import Endpoint
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
 
 from server.cluster.peers_pb2 import QueueReply
@@ -107,8 +108,8 @@ class Matching(Protocol):
         """The task is started already, and the poller that it was started for has gone: the next poller of that queue gets `data` as
         it is, if one comes within the time that the task is good for."""
 
-    async def query(self, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
-        """Answers the next poll of the workflow queue with `data`, a whole PollWorkflowTaskQueueResponse that asks a query; True once a
+    async def query(self, namespace_id: str, kind: int, queue: str, normal_queue: str, data: bytes) -> bool:
+        """Answers the next poll of the queue with `data`, a whole Poll…Response (of a workflow queue: one that asks a query); True once a
         worker has it. `normal_queue` is set when `queue` is sticky; then False at once when no worker has polled `queue` for 10 s
         (matching_engine.go stickyPollerUnavailableWindow). Waits for a poller without end: the caller cancels it."""
 
@@ -206,7 +207,7 @@ class Homes(Protocol):
     async def give(self, process: str, task: Task) -> bool:
         """A task for a poll that waits there; False when none does any more."""
 
-    async def query(self, home: str, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
+    async def query(self, home: str, namespace_id: str, kind: int, queue: str, normal_queue: str, data: bytes) -> bool:
         """See Matching.query: to the home of the queue."""
 
     async def hand_over(self, home: str, task: Task, queue: str, data: bytes) -> None:
@@ -234,3 +235,13 @@ class Namespaces(Protocol):
 
     def by_id(self, namespace_id: str) -> Namespace:
         """Raises NamespaceNotFound."""
+
+    def by_name(self, name: str) -> Namespace:
+        """Raises NamespaceNotFound."""
+
+
+class Endpoints(Protocol):
+    """The Nexus endpoints as this process knows them."""
+
+    def find(self, id: str, name: str) -> Endpoint | None:
+        """By id, else by name."""

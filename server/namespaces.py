@@ -52,6 +52,7 @@ class Namespaces:
         self._limits_of = limits_of
         self._by_id: dict[str, Entry] = {}
         self._ids: dict[str, str] = {}  # by name, as decisions see them
+        self.endpoints: dict[str, str] = {}  # Nexus endpoints likewise; theirs is server.endpoints
         self._by_name: dict[str, Entry] = {}
         self.changed: Callable[[], None] = lambda: None  # called after this process has changed a record
 
@@ -70,6 +71,10 @@ class Namespaces:
     def by_id(self, namespace_id: str) -> Namespace:
         """Raises NamespaceNotFound."""
         return self.entry_by_id(namespace_id).namespace
+
+    def by_name(self, name: str) -> Namespace:
+        """Raises NamespaceNotFound."""
+        return self.entry(name).namespace
 
     def entry(self, name: str) -> Entry:
         """Raises NamespaceNotFound."""
@@ -152,6 +157,7 @@ class Namespaces:
             self._limits_of(info.name),
             {**search_attributes.PREDEFINED, **search_attributes.custom(config.custom_search_attribute_aliases)},
             self._ids,
+            self.endpoints,
         )
         entry = Entry(namespace, described, record.version)
         before = self._by_name.get(info.name)

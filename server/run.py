@@ -24,6 +24,7 @@ from temporalio.api.workflowservice.v1 import service_pb2 as workflow_service
 from drivers.base import Conflict, Store, Visibility
 from server import namespaces as ns
 from server import stores, telemetry
+from server.access.guard import Guard
 from server.cluster.joining import Cluster
 from server.cluster.members import Members, Process
 from server.cluster.serving import PeerService
@@ -32,9 +33,13 @@ from server.core.limits import MINUTE, SECOND
 from server.core.outcome import Namespace
 from server.core.rejected import NamespaceAlreadyExists
 from server.dynamic_config import DynamicConfig
+from server.endpoints import KIND as ENDPOINT_KIND
+from server.endpoints import Endpoints
 from server.environment import System
 from server.faces import Queues
 from server.frontend.activity import Activities
+from server.frontend.endpoints import EndpointRpcs
+from server.frontend.interceptors import Guarded
 from server.frontend.namespace import NamespaceRpcs
 from server.frontend.operator import Delete, NamespaceDeletion, SearchAttributeRpcs, allot
 from server.frontend.queue_config import KIND as QUEUE_KIND
@@ -112,23 +117,24 @@ async def running(settings: Settings, stop: asyncio.Event | None = None) -> Asyn
         matching = cluster.local if cluster else Matching(environment)
         queues = cluster.queues if cluster else matching
         owners = cluster.router if cluster else None
-        engine = Engine(info.history_shard_count, store, environment, queues, namespaces, owners=owners)
+        endpoints = await _endpoints(store, environment, namespaces)
+        engine = Engine(info.history_shard_count, store, environment, queues, namespaces, endpoints, owners=owners)
         matching.history = engine
-        configs = QueueConfigs(store, environment, matching)
-        await configs.load()
+        configs = await _configs(store, environment, matching)
         await engine.start()
         stack.push_async_callback(engine.close)
         figures = telemetry.Telemetry()
-        delete = _deleter(engine, cluster)
-        deletion = NamespaceDeletion(namespaces, delete, _visibility(store), environment)
+        deletion = NamespaceDeletion(namespaces, _deleter(engine, cluster), _visibility(store), environment)
         stack.push_async_callback(deletion.close)
-        tables = _tables(settings, store, environment, config, info, engine, queues, configs, namespaces, deletion)
+        operator = {**deletion.table(), **EndpointRpcs(endpoints, namespaces).table()}
+        tables = _tables(settings, store, environment, config, info, engine, queues, configs, namespaces, operator)
         if cluster is not None:
-            await _join(stack, cluster, engine, namespaces, configs, tables[0])
+            await _join(stack, cluster, engine, namespaces, configs, endpoints, tables[0])
+        guard = await _guard(stack, settings, environment, namespaces)
         services = [
-            Service(d, table, namespaces, figures, owners) for d, table in zip(_DESCRIPTORS, tables, strict=True)
+            Service(d, table, namespaces, figures, owners, guard) for d, table in zip(_DESCRIPTORS, tables, strict=True)
         ]
-        port = await _serve(stack, settings, config, services, matching) if "frontend" in settings.roles else 0
+        port = await _serve(stack, settings, config, services, matching, guard) if "frontend" in settings.roles else 0
         metrics_port = await _serve_metrics(stack, settings, figures)
         if "worker" in settings.roles:
             deletion.start()
@@ -147,7 +153,7 @@ def _tables(
     queues: Queues,
     configs: QueueConfigs,
     namespaces: Namespaces,
-    deletion: NamespaceDeletion,
+    operator: Table,
 ) -> tuple[Table, Table]:
     """Every RPC of the two services that has a handler."""
     address = f"{settings.host}:{settings.port}"
@@ -161,7 +167,7 @@ def _tables(
             **NamespaceRpcs(namespaces, config).table(),
             **system.table(),
         },
-        {**SearchAttributeRpcs(namespaces).table(), **deletion.table(), **system.operator_table()},
+        {**SearchAttributeRpcs(namespaces).table(), **operator, **system.operator_table()},
     )
 
 
@@ -188,12 +194,14 @@ async def _join(
     engine: Engine,
     namespaces: Namespaces,
     configs: QueueConfigs,
+    endpoints: Endpoints,
     table: Table,
 ) -> None:
     """From here on the process has its part of the cluster's work. Raises drivers.base.Fault."""
-    records = {ns.KIND: namespaces.load, QUEUE_KIND: configs.load}
+    records = {ns.KIND: namespaces.load, QUEUE_KIND: configs.load, ENDPOINT_KIND: endpoints.load}
     service = PeerService(engine, cluster.queues, cluster.local, namespaces, table, records)
     namespaces.changed, configs.changed = cluster.changed(ns.KIND), cluster.changed(QUEUE_KIND)
+    endpoints.changed = cluster.changed(ENDPOINT_KIND)
     await cluster.join(stack, engine, service, records)
 
 
@@ -277,6 +285,18 @@ async def _namespaces(store: Store, environment: System, config: DynamicConfig, 
     return namespaces
 
 
+async def _endpoints(store: Store, environment: System, namespaces: Namespaces) -> Endpoints:
+    endpoints = Endpoints(store, environment, namespaces.endpoints)
+    await endpoints.load()
+    return endpoints
+
+
+async def _configs(store: Store, environment: System, matching: Matching) -> QueueConfigs:
+    configs = QueueConfigs(store, environment, matching)
+    await configs.load()
+    return configs
+
+
 def _first_namespaces(settings: Settings, known: set[str]) -> tuple[str, ...]:
     """What `setup` makes where no namespace is asked for: the default one, unless others have been made instead."""
     return (DEFAULT_NAMESPACE,) if settings.setup and (DEFAULT_NAMESPACE in known or known <= {ns.SYSTEM_NAME}) else ()
@@ -285,11 +305,28 @@ def _first_namespaces(settings: Settings, known: set[str]) -> tuple[str, ...]:
 # The network -----------------------------------------------------------------------------------------------------------------------
 
 
+async def _guard(
+    stack: AsyncExitStack, settings: Settings, environment: System, namespaces: Namespaces
+) -> Guard | None:
+    """Access control, where it is asked for. Raises SettingsError."""
+    if not settings.guarded:
+        return None
+    guard = Guard(settings, environment, namespaces)
+    await guard.start(stack)
+    return guard
+
+
 async def _serve(
-    stack: AsyncExitStack, settings: Settings, config: DynamicConfig, services: list[Service], matching: Matching
+    stack: AsyncExitStack,
+    settings: Settings,
+    config: DynamicConfig,
+    services: list[Service],
+    matching: Matching,
+    guard: Guard | None,
 ) -> int:
     """Serves gRPC; returns the port. Raises OSError."""
-    server = grpc.aio.server(options=_options(config))
+    guarded = [Guarded(guard, tuple(service.name for service in services))] if guard else []
+    server = grpc.aio.server(options=_options(config), interceptors=guarded)
     server.add_generic_rpc_handlers(tuple(services))
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

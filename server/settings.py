@@ -46,6 +46,14 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     search_attributes: Mapping[str, str] = field(default_factory=dict)
     dynamic_config: Mapping[str, object] = field(default_factory=dict)
+    auth_jwks: tuple[str, ...] = ()  # files and URLs
+    auth_issuer: str = ""
+    auth_audience: str = ""
+    auth_claim: str = "permissions"
+    auth_pattern: str = ""
+    auth_refresh: int = 60  # seconds
+    auth_api_keys: str = ""
+    auth_plugin: str = ""
     log_level: str = "info"
     log_format: str = "text"
 
@@ -62,8 +70,31 @@ class Settings:
         _require(all(self.namespaces), "a namespace needs a name")
         for name, kind in self.search_attributes.items():
             _among(f"type of search attribute {name}", kind, SEARCH_ATTRIBUTE_TYPES)
+        self._check_access()
         _among("log level", self.log_level, LOG_LEVELS)
         _among("log format", self.log_format, LOG_FORMATS)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether callers have to show who they are."""
+        return bool(self.auth_jwks or self.auth_api_keys or self.auth_plugin)
+
+    def _check_access(self) -> None:
+        asked = self.auth_issuer or self.auth_audience or self.auth_pattern
+        _require(
+            not asked or bool(self.auth_jwks), "tokens cannot be checked without auth.jwt.jwks, where their keys are"
+        )
+        _require(self.auth_refresh > 0, "auth.jwt.refresh must be at least 1 second")
+        try:
+            groups = set(re.compile(self.auth_pattern).groupindex)
+        except re.error as error:
+            raise SettingsError(f"auth.jwt.permissions_regex is wrong: {error}") from None
+        fits = not self.auth_pattern or {"namespace", "role"} <= groups
+        _require(fits, "auth.jwt.permissions_regex needs groups named namespace and role")
+        open_inside = self.guarded and self.internal_port is not None
+        _require(
+            not open_inside, "access control is of no use where the internal port is open to all: it needs internal TLS"
+        )
 
     @classmethod
     def load(
@@ -132,7 +163,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 def _beside(path: Path, name: str, value: object) -> object:
     """A file named in a file is found beside it."""
-    return str(path.parent / value) if name == "dynamic_config" and isinstance(value, str) else value
+    if name == "auth.jwt.jwks" and isinstance(value, str | list):
+        sources = value.replace(",", " ").split() if isinstance(value, str) else value
+        return [each if "://" in str(each) else str(path.parent / str(each)) for each in sources]
+    return str(path.parent / value) if name in FILES and isinstance(value, str) else value
 
 
 def _flat(content: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
@@ -234,6 +268,9 @@ def _integer(name: str, value: object) -> int:
     return int(str(value))
 
 
+FILES = ("dynamic_config", "auth.api_keys")
+
+
 class Key(NamedTuple):
     """Where a setting comes from beside its flag: its environment variable, and how its value becomes fields of Settings."""
 
@@ -253,6 +290,14 @@ KEYS: Mapping[str, Key] = {
     "namespaces": Key("TEMPORAL_SERVER_NAMESPACES", _words("namespaces")),
     "search_attributes": Key("TEMPORAL_SERVER_SEARCH_ATTRIBUTES", _pairs("search_attributes")),
     "dynamic_config": Key("TEMPORAL_SERVER_DYNAMIC_CONFIG", _dynamic),
+    "auth.jwt.jwks": Key("TEMPORAL_SERVER_AUTH_JWKS", _words("auth_jwks")),
+    "auth.jwt.issuer": Key("TEMPORAL_SERVER_AUTH_ISSUER", _text("auth_issuer")),
+    "auth.jwt.audience": Key("TEMPORAL_SERVER_AUTH_AUDIENCE", _text("auth_audience")),
+    "auth.jwt.permissions_claim": Key("TEMPORAL_SERVER_AUTH_PERMISSIONS_CLAIM", _text("auth_claim")),
+    "auth.jwt.permissions_regex": Key("TEMPORAL_SERVER_AUTH_PERMISSIONS_REGEX", _text("auth_pattern")),
+    "auth.jwt.refresh": Key("TEMPORAL_SERVER_AUTH_REFRESH", _number("auth_refresh")),
+    "auth.api_keys": Key("TEMPORAL_SERVER_AUTH_API_KEYS", _text("auth_api_keys")),
+    "auth.plugin": Key("TEMPORAL_SERVER_AUTH_PLUGIN", _text("auth_plugin")),
     "log.level": Key("TEMPORAL_SERVER_LOG_LEVEL", _text("log_level")),
     "log.format": Key("TEMPORAL_SERVER_LOG_FORMAT", _text("log_format")),
 }

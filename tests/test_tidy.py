@@ -16,6 +16,7 @@ from drivers.base import Store
 from server import settings
 from server.core import limits
 from server.frontend.activity import Activities
+from server.frontend.endpoints import EndpointRpcs
 from server.frontend.namespace import NamespaceRpcs
 from server.frontend.operator import NamespaceDeletion, SearchAttributeRpcs
 from server.frontend.system import System
@@ -137,6 +138,7 @@ def served() -> set[str]:
         *system.table(),
         *SearchAttributeRpcs(any).table(),
         *NamespaceDeletion(any, any, any, any).table(),
+        *EndpointRpcs(any, any).table(),
         *system.operator_table(),
     }
 

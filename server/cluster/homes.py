@@ -60,9 +60,10 @@ class Homes:
         reply = await self._ask(process, "Give", packed(task))
         return bool(reply.taken)
 
-    async def query(self, home: str, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
+    async def query(self, home: str, namespace_id: str, kind: int, queue: str, normal_queue: str, data: bytes) -> bool:
         """See faces.Homes. The caller's patience ends it."""
-        request = p.DeliverRequest(namespace_id=namespace_id, queue=queue, normal_queue=normal_queue, data=data)
+        asked = {"namespace_id": namespace_id, "kind": kind, "queue": queue, "normal_queue": normal_queue}
+        request = p.DeliverRequest(**asked, data=data)  # type: ignore[arg-type]
         reply = await self._ask(home, "HandOver", request, timeout=None)
         return bool(reply.taken)
 

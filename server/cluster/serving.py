@@ -105,7 +105,8 @@ class PeerService(grpc.GenericRpcHandler):
         if request.HasField("task"):
             self._queues.receive_data(unpacked(request.task), request.queue, request.data)
             return p.Taken(taken=True)
-        taken = await self._local.query(request.namespace_id, request.queue, request.normal_queue, request.data)
+        kind, queue = request.kind, request.queue
+        taken = await self._local.query(request.namespace_id, kind, queue, request.normal_queue, request.data)
         return p.Taken(taken=taken)
 
     async def deliver(self, request: p.DeliverRequest, _context: Context) -> p.Taken:

@@ -17,6 +17,7 @@ from server.core.state import State
 from server.core.state_pb2 import Outgoing
 
 WORKFLOW_TASK, ACTIVITY_TASK, NEXUS_TASK = 1, 2, 3
+_LETTERS = {WORKFLOW_TASK: "w", ACTIVITY_TASK: "a", NEXUS_TASK: "n"}  # in the stored kind of a waiting row
 # Kinds of messages to other workflows. Numbers are stored: never reuse one.
 SEND_START_CHILD, SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_SIGNAL, SEND_CANCEL = 1, 2, 3, 4, 5
 SEND_NEXUS_START, SEND_NEXUS_CANCEL, SEND_NEXUS_COMPLETED = 7, 8, 9
@@ -112,7 +113,7 @@ class Outcome(NamedTuple):
 
 def row_kind(kind: int, namespace_id: str, queue: str) -> str:
     """The kind of a waiting row: all tasks of one queue share it."""
-    return f"{'w' if kind == WORKFLOW_TASK else 'a'}/{namespace_id}/{queue}"
+    return f"{_LETTERS[kind]}/{namespace_id}/{queue}"
 
 
 def timestamp(ns: int) -> Timestamp:

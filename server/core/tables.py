@@ -24,6 +24,7 @@ from server.core.workflow import (
     close,
     external,
     markers,
+    nexus,
     options,
     pauses,
     signals,
@@ -84,6 +85,15 @@ APPLY: dict[int, Fold] = {
     E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: external.apply_request_cancel_external_workflow_execution_initiated,
     E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED: external.apply_request_cancel_external_workflow_execution_failed,
     E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED: external.apply_external_workflow_execution_cancel_requested,
+    E.EVENT_TYPE_NEXUS_OPERATION_SCHEDULED: nexus.apply_nexus_operation_scheduled,
+    E.EVENT_TYPE_NEXUS_OPERATION_STARTED: nexus.apply_nexus_operation_started,
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED: nexus.apply_nexus_operation_cancel_requested,
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED: nexus.apply_nexus_operation_cancel_request_completed,
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUEST_FAILED: nexus.apply_nexus_operation_cancel_request_failed,
+    E.EVENT_TYPE_NEXUS_OPERATION_COMPLETED: nexus.apply_nexus_operation_completed,
+    E.EVENT_TYPE_NEXUS_OPERATION_FAILED: nexus.apply_nexus_operation_failed,
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCELED: nexus.apply_nexus_operation_canceled,
+    E.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT: nexus.apply_nexus_operation_timed_out,
     E.EVENT_TYPE_MARKER_RECORDED: markers.apply_marker_recorded,
     E.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: markers.apply_upsert_workflow_search_attributes,
     E.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: markers.apply_workflow_properties_modified,
@@ -97,6 +107,8 @@ COMMANDS: dict[int, Run] = {
     C.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION: children.start_child_workflow_execution,
     C.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION: external.signal_external_workflow_execution,
     C.COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION: external.request_cancel_external_workflow_execution,
+    C.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION: nexus.schedule_nexus_operation,
+    C.COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION: nexus.request_cancel_nexus_operation,
     C.COMMAND_TYPE_RECORD_MARKER: markers.record_marker,
     C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: markers.upsert_workflow_search_attributes,
     C.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: markers.modify_workflow_properties,
@@ -118,11 +130,12 @@ DEADLINES: tuple[Callable[[State], Iterable[Deadline]], ...] = (
     tasks.due,
     activities.due,
     timers.due,
+    nexus.due,
     close.due,
 )
 
-# How a pending thing ended. When buffered they get their ids after all other news, each after its own started event.
-RESULTS = {
+# How a pending thing ended that says in its result when it started.
+LINKED_RESULTS = {
     E.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
     E.EVENT_TYPE_ACTIVITY_TASK_FAILED,
     E.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
@@ -130,9 +143,12 @@ RESULTS = {
     *children.RESULTS,
 }
 
+# How any pending thing ended. When buffered they get their ids after all other news, each after its own started event.
+RESULTS = LINKED_RESULTS | nexus.ENDED
+
 # Of started events and results: the attribute that names the event that opened the thing.
 OPENED_BY = {
-    **dict.fromkeys(RESULTS | {E.EVENT_TYPE_ACTIVITY_TASK_STARTED}, "scheduled_event_id"),
+    **dict.fromkeys(LINKED_RESULTS | {E.EVENT_TYPE_ACTIVITY_TASK_STARTED}, "scheduled_event_id"),
     **dict.fromkeys(children.RESULTS | {E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED}, "initiated_event_id"),
 }
 
@@ -144,6 +160,9 @@ ANSWERS = {
     E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED,
     E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
     E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+    E.EVENT_TYPE_NEXUS_OPERATION_STARTED,
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED,
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUEST_FAILED,
 }
 
 # What happens to a run from outside: it waits for its id while a worker holds a workflow task.

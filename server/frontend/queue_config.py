@@ -12,7 +12,7 @@ from temporalio.api.taskqueue.v1 import TaskQueueConfig
 from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest, UpdateTaskQueueConfigResponse
 
 from drivers.base import Record, Store
-from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK, Namespace, timestamp
+from server.core.outcome import ACTIVITY_TASK, NEXUS_TASK, WORKFLOW_TASK, Namespace, timestamp
 from server.core.rejected import Unimplemented
 from server.environment import Environment
 from server.frontend import checks
@@ -22,7 +22,11 @@ KIND = "task_queue"
 PAGE = 1000
 REASON_LENGTH_MAX = 1000
 WORKFLOW = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-KINDS = {WORKFLOW: WORKFLOW_TASK, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY_TASK}
+KINDS = {
+    WORKFLOW: WORKFLOW_TASK,
+    TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY_TASK,
+    TaskQueueType.TASK_QUEUE_TYPE_NEXUS: NEXUS_TASK,
+}
 
 
 class QueueConfigs:

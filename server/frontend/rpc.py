@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from temporalio.api.enums.v1 import NamespaceState
 
 from server import tokens
+from server.access.guard import Check, Guard
 from server.cluster.router import Router
 from server.core.outcome import Namespace
 from server.core.rejected import Internal, InvalidArgument, NamespaceInvalidState, Rejected, Unimplemented
@@ -64,6 +65,7 @@ class Service(grpc.GenericRpcHandler):
         namespaces: Namespaces,
         telemetry: Telemetry,
         router: Router | None = None,
+        guard: Guard | None = None,
     ) -> None:
         unknown = set(table) - set(descriptor.methods_by_name)
         if unknown:
@@ -71,7 +73,14 @@ class Service(grpc.GenericRpcHandler):
         self.name: str = descriptor.full_name
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             f"/{descriptor.full_name}/{method.name}": grpc.unary_unary_rpc_method_handler(
-                _served(method, table.get(method.name, Plain(_refusal(method.name))), namespaces, telemetry, router)
+                _served(
+                    method,
+                    table.get(method.name, Plain(_refusal(method.name))),
+                    namespaces,
+                    telemetry,
+                    router,
+                    guard.check(f"/{descriptor.full_name}/{method.name}", method.input_type) if guard else None,
+                )
             )
             for method in descriptor.methods
         }
@@ -88,7 +97,12 @@ def _refusal(name: str) -> Callable[[Any], Awaitable[Answer]]:
 
 
 def _served(
-    method: Any, rpc: Rpc | Plain, namespaces: Namespaces, telemetry: Telemetry, router: Router | None
+    method: Any,
+    rpc: Rpc | Plain,
+    namespaces: Namespaces,
+    telemetry: Telemetry,
+    router: Router | None,
+    check: Check | None,
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
     """The handler as gRPC calls it: from bytes to bytes."""
     parse = GetMessageClass(method.input_type).FromString
@@ -98,10 +112,11 @@ def _served(
     clock = time.perf_counter
 
     async def serve(data: bytes, context: Context) -> bytes:
-        began, namespace = clock(), None
-        operation = unknown
+        began, namespace, operation = clock(), None, unknown
         try:
             request = parse(data)
+            if check is not None:
+                await check(request, context)
             namespace = resolve(request)
             operation = telemetry.operation(name, namespace.name) if namespace is not None else unknown
             operation.pending += 1

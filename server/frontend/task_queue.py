@@ -17,12 +17,13 @@ from temporalio.api.workflowservice.v1 import (
     ListTaskQueuePartitionsRequest,
     ListTaskQueuePartitionsResponse,
     PollActivityTaskQueueRequest,
+    PollNexusTaskQueueRequest,
     PollWorkflowTaskQueueRequest,
     ShutdownWorkerRequest,
     ShutdownWorkerResponse,
 )
 
-from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK, Namespace, Poll
+from server.core.outcome import ACTIVITY_TASK, NEXUS_TASK, WORKFLOW_TASK, Namespace, Poll
 from server.core.rejected import FailedPrecondition, InvalidArgument
 from server.faces import Queues
 from server.frontend import checks, queue_config
@@ -49,6 +50,7 @@ class TaskQueues:
         return {
             "PollWorkflowTaskQueue": Rpc(self.poll_workflow, contextual=True),
             "PollActivityTaskQueue": Rpc(self.poll_activity, contextual=True),
+            "PollNexusTaskQueue": Rpc(self.poll_nexus, contextual=True),
             "ShutdownWorker": Rpc(self.shutdown_worker),
             "DescribeTaskQueue": Rpc(self.describe, _describe),
             "ListTaskQueuePartitions": Rpc(self.partitions, _queue),
@@ -76,6 +78,14 @@ class TaskQueues:
         rate = wanted.max_tasks_per_second.value if wanted.HasField("max_tasks_per_second") else None
         poll, name = _poll(request), request.task_queue.name
         return await self._matching.poll(namespace.id, ACTIVITY_TASK, name, poll, timeout, rate)
+
+    async def poll_nexus(self, namespace: Namespace, request: PollNexusTaskQueueRequest, context: Context) -> bytes:
+        timeout = _patience(context)
+        checks.queue(request, namespace.limits)
+        checks.identity(request, namespace)
+        checks.versioning(request.worker_version_capabilities, request.deployment_options)
+        poll, name = _poll(request), request.task_queue.name
+        return await self._matching.poll(namespace.id, NEXUS_TASK, name, poll, timeout)
 
     async def shutdown_worker(self, namespace: Namespace, request: ShutdownWorkerRequest) -> ShutdownWorkerResponse:
         await self._matching.shutdown_worker(namespace.id, request.sticky_task_queue, request.worker_instance_key)
@@ -137,7 +147,7 @@ def _patience(context: Context) -> float:
     return min(left - POLL_SECONDS_SPARE, POLL_SECONDS_MAX)
 
 
-def _poll(request: PollWorkflowTaskQueueRequest | PollActivityTaskQueueRequest) -> Poll:
+def _poll(request: PollWorkflowTaskQueueRequest | PollActivityTaskQueueRequest | PollNexusTaskQueueRequest) -> Poll:
     capabilities = request.worker_version_capabilities
     return Poll(
         identity=request.identity,

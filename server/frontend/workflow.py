@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
 
 from server.core.outcome import Namespace
 from server.faces import Queues
-from server.frontend import checks, checks_options, checks_update, oversize
+from server.frontend import checks, checks_nexus, checks_options, checks_update, oversize
 from server.frontend.rpc import Context, Rpc, Table
 from server.frontend.versions import Versions
 from server.history.service import Engine
@@ -66,6 +66,8 @@ def table(engine: Engine, queues: Queues) -> Table:
         "RespondWorkflowTaskCompleted": Rpc(engine.respond_workflow_task_completed, _completed),
         "RespondWorkflowTaskFailed": Rpc(engine.respond_workflow_task_failed, _failed),
         "RespondQueryTaskCompleted": Rpc(engine.respond_query_task_completed, _answered),
+        "RespondNexusTaskCompleted": Rpc(engine.respond_nexus_task_completed, checks_nexus.completed),
+        "RespondNexusTaskFailed": Rpc(engine.respond_nexus_task_failed, checks_nexus.failed),
     }
 
 

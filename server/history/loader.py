@@ -12,9 +12,10 @@ from server.core.rejected import Missing, Moved, Unavailable
 from server.core.state import Key, State
 from server.core.state_pb2 import Outgoing
 from server.environment import Environment
-from server.faces import Matching, Namespaces, Reached
+from server.faces import Endpoints, Matching, Namespaces, Reached
 from server.history.cache import Cache, Run, Workflow
 from server.history.committer import Committer
+from server.nexus.calls import Calls
 
 if TYPE_CHECKING:
     from server.history.shard import Shard
@@ -34,6 +35,8 @@ class Parts:
     committer: Committer
     matching: Matching
     namespaces: Namespaces
+    endpoints: Endpoints
+    nexus: Calls
     of: Callable[
         [str, str], Shard
     ]  # the shard of a namespace's id and a workflow id; raises Moved when it is not in this process

@@ -26,6 +26,8 @@ from temporalio.api.workflowservice.v1 import (
 from server.core.outcome import (
     SEND_CANCEL,
     SEND_CHILD_CLOSED,
+    SEND_NEXUS_CANCEL,
+    SEND_NEXUS_START,
     SEND_PARENT_CLOSED,
     SEND_SIGNAL,
     SEND_START_CHILD,
@@ -36,6 +38,7 @@ from server.core.state_pb2 import Outgoing
 from server.core.step import Step
 from server.core.workflow import cancel, children, close, external, signals
 from server.faces import Reached
+from server.history import nexus
 
 if TYPE_CHECKING:
     from server.history.loader import Parts
@@ -51,8 +54,7 @@ async def deliver(shard: Shard, id: int, note: Outgoing) -> None:
     """Delivers a message, however long it takes, and deletes its row. `shard` is the sender's."""
     while True:
         try:
-            reached = await shard.parts.reach(note)
-            await _ANSWER.get(note.kind, _no_answer)(shard, id, note, reached)
+            await _deliver(shard, id, note)
             return
         except Unavailable as fault:
             log.info("a message of workflow %s waits: %s", note.source_workflow_id, fault)
@@ -61,6 +63,15 @@ async def deliver(shard: Shard, id: int, note: Outgoing) -> None:
             log.warning("a message of workflow %s was dropped: %s", note.source_workflow_id, rejected)
             shard.forget_message(note, id)
             return
+
+
+async def _deliver(shard: Shard, id: int, note: Outgoing) -> None:
+    if note.kind in (SEND_NEXUS_START, SEND_NEXUS_CANCEL):
+        if not await nexus.deliver(shard, note, lambda step: step.lapsed.append((ROW, id))):
+            shard.forget_message(note, id)
+        return
+    reached = await shard.parts.reach(note)
+    await _ANSWER.get(note.kind, _no_answer)(shard, id, note, reached)
 
 
 def receiver(note: Outgoing) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server import tokens
-from server.core.outcome import Namespace
+from server.core.outcome import WORKFLOW_TASK, Namespace
 from server.core.rejected import (
     DeadlineExceeded,
     Internal,
@@ -176,7 +176,7 @@ class Queries:
         data = await reader.fetched(shard, started) if started else direct.response.SerializeToString()
         future = self._asked[id] = asyncio.get_running_loop().create_future()
         try:
-            if not await shard.parts.matching.query(key.namespace_id, queue, normal_queue, data):
+            if not await shard.parts.matching.query(key.namespace_id, WORKFLOW_TASK, queue, normal_queue, data):
                 return None
             answer = await future
         finally:

@@ -15,13 +15,14 @@ from server.core.rejected import Moved, NotFound
 from server.core.state_pb2 import Outgoing
 from server.core.step import Step
 from server.environment import Environment
-from server.faces import Matching, Namespaces, Owners, Reached, Task
+from server.faces import Endpoints, Matching, Namespaces, Owners, Reached, Task
 from server.history import outgoing, reader
 from server.history.cache import Cache
 from server.history.committer import Committer
 from server.history.loader import Parts
 from server.history.queries import Queries
 from server.history.shard import Shard
+from server.nexus.calls import Calls
 
 CACHED_WORKFLOWS_MAX = 20_000  # of the process
 CACHED_BYTES_MAX = 96 * 1024 * 1024
@@ -41,6 +42,7 @@ class Shards:
         environment: Environment,
         matching: Matching,
         namespaces: Namespaces,
+        endpoints: Endpoints,
         *,
         owners: Owners | None = None,
         workflows_max: int = CACHED_WORKFLOWS_MAX,
@@ -54,6 +56,8 @@ class Shards:
             Committer(store, environment),
             matching,
             namespaces,
+            endpoints,
+            Calls(environment, matching, self._mine),
             self.of,
             self.receive if owners is None else owners.reach,
             self._keeps,
@@ -91,6 +95,10 @@ class Shards:
         if shard is None or (self._owners is not None and not self._owners.heard):
             raise Moved
         return shard
+
+    def _mine(self, namespace_id: str, workflow_id: str) -> bool:
+        """Calls about such a workflow come to this process. With no shards at all, none do."""
+        return not self._shards or number_of(namespace_id, workflow_id, self.count) in self._shards
 
     def numbers(self) -> list[int]:
         """The shards that are here."""

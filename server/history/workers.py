@@ -25,6 +25,10 @@ from temporalio.api.workflowservice.v1 import (
     RespondActivityTaskFailedByIdResponse,
     RespondActivityTaskFailedRequest,
     RespondActivityTaskFailedResponse,
+    RespondNexusTaskCompletedRequest,
+    RespondNexusTaskCompletedResponse,
+    RespondNexusTaskFailedRequest,
+    RespondNexusTaskFailedResponse,
     RespondQueryTaskCompletedRequest,
     RespondQueryTaskCompletedResponse,
     RespondWorkflowTaskCompletedRequest,
@@ -91,6 +95,20 @@ class Workers(Shards):
         _token(namespace, request.task_token)
         self._queries.respond_query_task_completed(request)
         return RespondQueryTaskCompletedResponse()
+
+    async def respond_nexus_task_completed(
+        self, namespace: Namespace, request: RespondNexusTaskCompletedRequest
+    ) -> RespondNexusTaskCompletedResponse:
+        _token(namespace, request.task_token)
+        self._parts.nexus.respond(request.task_token, request)
+        return RespondNexusTaskCompletedResponse()
+
+    async def respond_nexus_task_failed(
+        self, namespace: Namespace, request: RespondNexusTaskFailedRequest
+    ) -> RespondNexusTaskFailedResponse:
+        _token(namespace, request.task_token)
+        self._parts.nexus.respond(request.task_token, request)
+        return RespondNexusTaskFailedResponse()
 
     async def reset_sticky_task_queue(
         self, namespace: Namespace, request: ResetStickyTaskQueueRequest

@@ -56,9 +56,9 @@ class Matching:
         """See faces.Matching."""
         self._for(task).hand_over(task, data)
 
-    async def query(self, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
+    async def query(self, namespace_id: str, kind: int, queue: str, normal_queue: str, data: bytes) -> bool:
         """See faces.Matching."""
-        partition = self.partition(namespace_id, WORKFLOW_TASK, queue)
+        partition = self.partition(namespace_id, kind, queue)
         if normal_queue and not partition.alive:
             return False
         await partition.query(data)

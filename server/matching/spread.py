@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
 
 from server.core.limits import SECOND
-from server.core.outcome import WORKFLOW_TASK, Poll
+from server.core.outcome import Poll
 from server.core.rejected import Rejected
 from server.environment import Environment, pause
 from server.faces import Homes, Poller, Task
@@ -61,15 +61,15 @@ class Spread:
         if partition is None or not partition.accept_data(task, data):
             self._hand(task, task.queue, data)
 
-    async def query(self, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
+    async def query(self, namespace_id: str, kind: int, queue: str, normal_queue: str, data: bytes) -> bool:
         """See faces.Matching."""
-        partition = self._local.known(namespace_id, WORKFLOW_TASK, queue)
+        partition = self._local.known(namespace_id, kind, queue)
         if partition is not None and partition.accept_data(None, data):
             return True
-        home = self._homes.elsewhere(namespace_id, WORKFLOW_TASK, queue)
+        home = self._homes.elsewhere(namespace_id, kind, queue)
         if home is None:
-            return await self._local.query(namespace_id, queue, normal_queue, data)
-        return await self._homes.query(home, namespace_id, queue, normal_queue, data)
+            return await self._local.query(namespace_id, kind, queue, normal_queue, data)
+        return await self._homes.query(home, namespace_id, kind, queue, normal_queue, data)
 
     # At home -----------------------------------------------------------------------------------------------------------------------
 

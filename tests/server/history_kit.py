@@ -31,6 +31,7 @@ from drivers.registry import open_store
 from server.core.limits import DAY
 from server.core.outcome import Namespace, Poll
 from server.core.rejected import NamespaceNotFound
+from server.endpoints import Endpoints
 from server.environment import System
 from server.faces import Task
 from server.history.service import Engine
@@ -45,6 +46,11 @@ class Registry:
     def by_id(self, namespace_id: str) -> Namespace:
         if namespace_id != NAMESPACE.id:
             raise NamespaceNotFound(namespace_id)
+        return NAMESPACE
+
+    def by_name(self, name: str) -> Namespace:
+        if name != NAMESPACE.name:
+            raise NamespaceNotFound(name)
         return NAMESPACE
 
 
@@ -88,7 +94,7 @@ class Queues:
     def hand_over(self, task: Task, data: bytes) -> None:
         self.handed_over.append((task, data))
 
-    async def query(self, namespace_id: str, queue: str, normal_queue: str, data: bytes) -> bool:
+    async def query(self, namespace_id: str, kind: int, queue: str, normal_queue: str, data: bytes) -> bool:
         if queue in self.gone:
             return False
         await self.asked.put((queue, normal_queue, data))
@@ -195,7 +201,9 @@ async def rig(path: Path, **more: Any) -> AsyncIterator[Rig]:
     store = Breaking(open_store(f"sqlite:///{path}"))
     store.migrate()
     environment, queues = System(), Queues()
-    engine = Engine(more.pop("shards", 2), store, environment, queues, Registry(), **more)
+    engine = Engine(
+        more.pop("shards", 2), store, environment, queues, Registry(), Endpoints(store, environment, {}), **more
+    )
     await engine.start()
     try:
         yield Rig(store, queues, environment, engine)

@@ -285,17 +285,17 @@ async def test_a_start_that_breaks_is_tried_again_after_a_moment(rig: Rig) -> No
 
 
 async def test_a_query_goes_to_a_worker(rig: Rig) -> None:
-    asked = asyncio.ensure_future(rig.matching.query(NS, "q", "", b"query"))
+    asked = asyncio.ensure_future(rig.matching.query(NS, WORKFLOW_TASK, "q", "", b"query"))
     assert await rig.poll(kind=WORKFLOW_TASK) == b"query"
     assert await asked
 
 
 async def test_a_query_finds_a_dead_sticky_queue_at_once(rig: Rig) -> None:
-    assert not await rig.matching.query(NS, "sticky", "q", b"query")
+    assert not await rig.matching.query(NS, WORKFLOW_TASK, "sticky", "q", b"query")
 
 
 async def test_a_query_that_nobody_waits_for_is_dropped(rig: Rig) -> None:
-    asked = asyncio.ensure_future(rig.matching.query(NS, "q", "", b"query"))
+    asked = asyncio.ensure_future(rig.matching.query(NS, WORKFLOW_TASK, "q", "", b"query"))
     await settled()
     asked.cancel()
     await settled()

@@ -228,7 +228,7 @@ class Story:
         self.matching.limit(NS, WORKFLOW_TASK, NORMAL, rates[number % len(rates)])
 
     def query(self, number: int) -> None:
-        query = self.matching.query(NS, NORMAL, "", b"query")
+        query = self.matching.query(NS, WORKFLOW_TASK, NORMAL, "", b"query")
         self.queries.append(asyncio.ensure_future(query))
 
     def drop_query(self, number: int) -> None:

@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 
 from server.core import cron, payloads, retry, search_attributes
 from server.core.durations import capped, duration
-from server.core.outcome import SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_START_CHILD
+from server.core.outcome import SEND_CHILD_CLOSED, SEND_NEXUS_START, SEND_PARENT_CLOSED, SEND_START_CHILD
 from server.core.rejected import BadCommand, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Child, Outgoing
@@ -324,7 +324,8 @@ def on_close(step: Step) -> None:
             first_run_id=state.core.first_run_id,
             event=closing,
         )
-    step.sends = [send for send in step.sends if send[1].kind != SEND_START_CHILD]  # too late
+    too_late = (SEND_START_CHILD, SEND_NEXUS_START)
+    step.sends = [send for send in step.sends if send[1].kind not in too_late]
     for child in state.children.values():
         if child.started and child.parent_close_policy != P.PARENT_CLOSE_POLICY_ABANDON:
             step.send(

@@ -24,7 +24,7 @@ from server.core import tables
 from server.core.rejected import InvalidArgument
 from server.core.state import State
 from server.core.state_pb2 import Request
-from server.core.workflow import activities, children, close, external, options
+from server.core.workflow import activities, children, close, external, nexus, options
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -211,6 +211,16 @@ def _child_closed(new: Step, event: HistoryEvent, _excluded: set[int]) -> None:
         new.emit(event.event_type, attributes | {"started_event_id": child.started_event_id})
 
 
+def _nexus_answered(new: Step, event: HistoryEvent, excluded: set[int]) -> None:
+    a = getattr(event, str(event.WhichOneof("attributes")))
+    operation = new.state.nexus.get(a.scheduled_event_id)
+    if operation is None or operation.request_id != a.request_id or X.RESET_REAPPLY_EXCLUDE_TYPE_NEXUS in excluded:
+        return
+    if event.event_type not in nexus.ENDED and operation.started_time:
+        return
+    new.emit(event.event_type, a, links=event.links)
+
+
 REAPPLY: dict[int, Callable[[Step, HistoryEvent, set[int]], None]] = {
     E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: _signaled,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: _update_admitted,
@@ -219,6 +229,7 @@ REAPPLY: dict[int, Callable[[Step, HistoryEvent, set[int]], None]] = {
     E.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: _child_started,
     E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: _child_start_failed,
     **dict.fromkeys(children.RESULTS, _child_closed),
+    **dict.fromkeys({E.EVENT_TYPE_NEXUS_OPERATION_STARTED, *nexus.ENDED}, _nexus_answered),
 }
 
 
@@ -236,3 +247,5 @@ def _ask_again(new: Step, base: Step, kept: Sequence[HistoryEvent]) -> None:
         for id in asked:
             sent = waiting.get(id)
             external.ask(new, kept[id - 1], sent.request_id if sent is not None else "")
+    for id in new.state.nexus:
+        nexus.ask_again(new, kept[id - 1])
