@@ -212,7 +212,9 @@ class OneRun(RuleBasedStateMachine):
     def signal(self, n: int) -> None:
         request = SignalWorkflowExecutionRequest(signal_name="s", request_id=f"signal-{n}")
         taken = self.attempt(lambda step: signals.signal_workflow_execution(step, request))
-        self.signals |= {f"signal-{n}"} if taken is not None else set()  # one is refused while the run tries to close, too
+        self.signals |= (
+            {f"signal-{n}"} if taken is not None else set()
+        )  # one is refused while the run tries to close, too
 
     @rule(n=index)
     def update(self, n: int) -> None:
