@@ -33,7 +33,8 @@ class DynamicConfig:
     def limits(self, namespace: str) -> Limits:
         """What the namespace may do."""
         defaults = Limits()
-        return Limits(**{name: self._like(getattr(defaults, name), key, namespace) for key, name in KEYS.items()})
+        known = {name: self._like(getattr(defaults, name), key, namespace) for key, name in KEYS.items()}
+        return Limits(**known, callback_addresses=self._addresses("component.callbacks.allowedAddresses", namespace))
 
     def _like(self, default: Any, key: str, namespace: str) -> Any:
         """A value of the default's kind. No count and no size is as large as the shortest duration, in nanoseconds."""
@@ -42,6 +43,17 @@ class DynamicConfig:
         if isinstance(default, float):
             return self.real(key, default, namespace)
         return self.duration(key, default, namespace) if default >= SECOND else self.number(key, default, namespace)
+
+    def _addresses(self, key: str, namespace: str) -> tuple[tuple[str, bool], ...]:
+        """Host patterns, and whether plain HTTP will do there."""
+        rules = self._settings.dynamic(key, (), namespace=namespace)
+        if not isinstance(rules, list | tuple) or not all(
+            isinstance(rule, dict) and "Pattern" in rule for rule in rules
+        ):
+            raise SettingsError(
+                f"the dynamic configuration {key} must be a list of Pattern and AllowInsecure, not {rules!r}"
+            )
+        return tuple((str(rule["Pattern"]), bool(rule.get("AllowInsecure", False))) for rule in rules)
 
     def number(self, key: str, default: int, namespace: str = "") -> int:
         """A whole number."""

@@ -65,6 +65,13 @@ class Limits:
     nexus_header_bytes_max: int = _key("component.nexusoperations.limit.header.size", 8192)
     nexus_request_timeout: int = _key("component.nexusoperations.request.timeout", 10 * SECOND)
     nexus_request_timeout_min: int = _key("component.nexusoperations.limit.request.timeout.min", 1500 * SECOND // 1000)
+    callbacks_max: int = _key("system.maxCallbacksPerWorkflow", 32)
+    callback_url_length_max: int = _key("frontend.callbackURLMaxLength", 1000)
+    callback_header_bytes_max: int = _key("frontend.callbackHeaderMaxLength", 8 * KIB)
+    callback_request_timeout: int = _key("component.callbacks.request.timeout", 10 * SECOND)
+    callback_addresses: tuple[
+        tuple[str, bool], ...
+    ] = ()  # component.callbacks.allowedAddresses: pattern, whether http will do
     failure_size_bytes_max: int = _key("limit.mutableStateActivityFailureSize.error", 4 * KIB)
 
 

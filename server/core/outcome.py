@@ -20,7 +20,7 @@ WORKFLOW_TASK, ACTIVITY_TASK, NEXUS_TASK = 1, 2, 3
 _LETTERS = {WORKFLOW_TASK: "w", ACTIVITY_TASK: "a", NEXUS_TASK: "n"}  # in the stored kind of a waiting row
 # Kinds of messages to other workflows. Numbers are stored: never reuse one.
 SEND_START_CHILD, SEND_CHILD_CLOSED, SEND_PARENT_CLOSED, SEND_SIGNAL, SEND_CANCEL = 1, 2, 3, 4, 5
-SEND_NEXUS_START, SEND_NEXUS_CANCEL, SEND_NEXUS_COMPLETED = 7, 8, 9
+SEND_CALLBACK, SEND_NEXUS_START, SEND_NEXUS_CANCEL, SEND_NEXUS_COMPLETED = 6, 7, 8, 9
 
 
 @dataclass(frozen=True, slots=True)

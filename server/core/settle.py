@@ -6,7 +6,7 @@ from server.core import bounds
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.state import PAUSED, RUNNING
 from server.core.step import Step
-from server.core.workflow import children, tasks, updates
+from server.core.workflow import callbacks, children, tasks, updates
 
 
 def settle(step: Step) -> None:
@@ -36,6 +36,7 @@ def _close(step: Step) -> None:
     if step.was_status not in (0, RUNNING, PAUSED):
         return
     children.on_close(step)
+    callbacks.on_close(step)
     updates.on_close(step)
     if core.HasField("task"):
         step.withdraw(WORKFLOW_TASK, core.task.queue, core.task.dispatch_id)

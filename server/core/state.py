@@ -19,7 +19,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.update.v1 import Request as UpdateRequest
 
-from server.core.state_pb2 import Activity, Child, Core, External, NexusOperation, Request, Timer, Update
+from server.core.state_pb2 import Activity, Callback, Child, Core, External, NexusOperation, Request, Timer, Update
 
 RUNNING = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
 PAUSED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
@@ -81,7 +81,7 @@ class Table(dict[K, V], Generic[K, V]):
 
 
 # Kinds of pending rows. Numbers are stored: never reuse one.
-ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED, NEXUS = (
+ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UPDATE, REAPPLIED, NEXUS, CALLBACK = (
     1,
     2,
     3,
@@ -93,6 +93,7 @@ ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UP
     9,
     10,
     12,
+    11,
 )
 
 
@@ -125,6 +126,7 @@ class State:
         "buffered",
         "buffered_gone",
         "buffered_saved",
+        "callbacks",
         "cancels_sent",
         "children",
         "close_attempted",
@@ -155,6 +157,7 @@ class State:
         self.updates: Table[str, Update] = Table(UPDATE)
         self.reapplied: Table[str, Update] = Table(REAPPLIED)  # updates that a reset took along, not accepted again yet
         self.nexus: Table[int, NexusOperation] = Table(NEXUS)
+        self.callbacks: Table[str, Callback] = Table(CALLBACK)
         self.admitted: dict[str, Admitted] = {}
         self.close_attempted = False
         self.buffered: list[HistoryEvent] = []
@@ -183,6 +186,7 @@ class State:
             self.updates,
             self.reapplied,
             self.nexus,
+            self.callbacks,
         )
 
     @property
@@ -273,6 +277,10 @@ def _load_nexus(state: State, id: str, data: bytes) -> None:
     state.nexus[int(id)] = NexusOperation.FromString(data)
 
 
+def _load_callback(state: State, id: str, data: bytes) -> None:
+    state.callbacks[id] = Callback.FromString(data)
+
+
 def _load_buffered(state: State, id: str, data: bytes) -> None:
     state.buffered.append(HistoryEvent.FromString(data))
     state.buffered_saved.append(int(id))
@@ -295,4 +303,5 @@ _LOAD = {
     UPDATE: _load_update,
     REAPPLIED: _load_reapplied,
     NEXUS: _load_nexus,
+    CALLBACK: _load_callback,
 }

@@ -446,6 +446,20 @@ class NexusOperation(_message.Message):
     cancellation: NexusCancellation
     def __init__(self, scheduled_event_id: _Optional[int] = ..., endpoint: _Optional[str] = ..., endpoint_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., request_id: _Optional[str] = ..., header: _Optional[_Mapping[str, str]] = ..., scheduled_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., started_time: _Optional[int] = ..., operation_token: _Optional[str] = ..., start: _Optional[_Union[NexusCalls, _Mapping]] = ..., cancellation: _Optional[_Union[NexusCancellation, _Mapping]] = ...) -> None: ...
 
+class Callback(_message.Message):
+    __slots__ = ("callback", "request_id", "registration_time", "state", "calls")
+    CALLBACK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    callback: _message_pb2.Callback
+    request_id: str
+    registration_time: int
+    state: int
+    calls: NexusCalls
+    def __init__(self, callback: _Optional[_Union[_message_pb2.Callback, _Mapping]] = ..., request_id: _Optional[str] = ..., registration_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ...) -> None: ...
+
 class NexusCalls(_message.Message):
     __slots__ = ("attempt", "last_attempt_complete_time", "last_attempt_failure", "next_attempt_time")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -471,7 +485,7 @@ class NexusCancellation(_message.Message):
     def __init__(self, requested_event_id: _Optional[int] = ..., requested_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ...) -> None: ...
 
 class Outgoing(_message.Message):
-    __slots__ = ("kind", "source_namespace_id", "source_workflow_id", "source_run_id", "initiated_event_id", "request_id", "target_namespace_id", "target_workflow_id", "target_run_id", "first_run_id", "event", "source_namespace", "root", "priority", "parent_close_policy")
+    __slots__ = ("kind", "source_namespace_id", "source_workflow_id", "source_run_id", "initiated_event_id", "request_id", "target_namespace_id", "target_workflow_id", "target_run_id", "first_run_id", "event", "source_namespace", "root", "priority", "parent_close_policy", "callback_id", "operation_token", "start_time", "links", "callback")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SOURCE_NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
@@ -487,6 +501,11 @@ class Outgoing(_message.Message):
     ROOT_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     PARENT_CLOSE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    CALLBACK_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    CALLBACK_FIELD_NUMBER: _ClassVar[int]
     kind: int
     source_namespace_id: str
     source_workflow_id: str
@@ -502,4 +521,9 @@ class Outgoing(_message.Message):
     root: _message_pb2.WorkflowExecution
     priority: _message_pb2.Priority
     parent_close_policy: int
-    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ...) -> None: ...
+    callback_id: str
+    operation_token: str
+    start_time: int
+    links: _containers.RepeatedCompositeFieldContainer[_message_pb2.Link]
+    callback: _message_pb2.Callback
+    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ..., callback_id: _Optional[str] = ..., operation_token: _Optional[str] = ..., start_time: _Optional[int] = ..., links: _Optional[_Iterable[_Union[_message_pb2.Link, _Mapping]]] = ..., callback: _Optional[_Union[_message_pb2.Callback, _Mapping]] = ...) -> None: ...

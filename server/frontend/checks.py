@@ -6,9 +6,11 @@ service/frontend/workflow_handler.go, chasm/lib/workflow/validator.go, common/tq
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Callback, Link, Priority, WorkflowExecution
@@ -38,6 +40,7 @@ from server.core.limits import Limits
 from server.core.outcome import Namespace
 from server.core.rejected import Internal, InvalidArgument, PermissionDenied, Unimplemented
 from server.core.workflow.versioning import check as check_override
+from server.nexus.callbacks import SYSTEM_URL
 
 LINKS_MAX = 10
 LINK_BYTES_MAX = 4000
@@ -83,8 +86,7 @@ def start(request: StartWorkflowExecutionRequest, namespace: Namespace) -> None:
     )
     search_attributes.check(request.search_attributes, namespace)
     priority(request.priority)
-    for callback in request.completion_callbacks:
-        reachable(callback)
+    callbacks(request.completion_callbacks, limits)
     if request.HasField("versioning_override"):
         check_override(request.versioning_override)
     links(request.links)
@@ -375,13 +377,41 @@ def _policies(request: AnyStart) -> None:
     )
 
 
-def reachable(given: Callback) -> None:
-    """No address is configured, so none fits."""
-    if not given.HasField("nexus"):
-        msg = "unknown callback variant: <nil>"
-        raise Unimplemented(msg)
-    url = given.nexus.url
-    require(url.startswith(("http://", "https://")), f"invalid url: unknown scheme: {url}")
+def callbacks(given: Sequence[Callback], limits: Limits) -> None:
+    """Each is for an address that is allowed (chasm/lib/callback/validator.go). Header names become lower case."""
+    most = limits.callbacks_max
+    require(len(given) <= most, f"cannot attach more than {most} callbacks to an execution")
+    for callback in given:
+        if not callback.HasField("nexus"):
+            msg = "unknown callback variant: <nil>"
+            raise Unimplemented(msg)
+        url, header = callback.nexus.url, dict(callback.nexus.header)
+        most = limits.callback_url_length_max
+        require(len(url) <= most, f"invalid url: url length longer than max length allowed of {most}")
+        _reachable(url, limits)
+        most, size = (
+            limits.callback_header_bytes_max,
+            sum(len(f"{key}{value}".encode()) for key, value in header.items()),
+        )
+        require(size <= most, f"invalid header: header size longer than max allowed size of {most}")
+        callback.nexus.header.clear()
+        callback.nexus.header.update({key.lower(): value for key, value in header.items()})
+
+
+def _reachable(url: str, limits: Limits) -> None:
+    if url == SYSTEM_URL:
+        return
+    try:
+        parsed = urlsplit(url)
+    except ValueError as wrong:
+        raise InvalidArgument(f"invalid callback url: {wrong}") from None
+    require(parsed.scheme in ("http", "https"), f"invalid url: unknown scheme: {url}")
+    require(parsed.netloc, "invalid url: missing host")
+    for pattern, insecure in limits.callback_addresses:
+        if re.search(re.escape(pattern).replace(r"\*", ".*"), parsed.netloc):
+            secure = insecure or parsed.scheme == "https"
+            require(secure, f"invalid url: callback address does not allow insecure connections: {url}")
+            return
     raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
 
 

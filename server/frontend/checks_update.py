@@ -49,8 +49,7 @@ def update(request: UpdateWorkflowExecutionRequest, namespace: Namespace) -> Non
     policy.lifecycle_stage = policy.lifecycle_stage or COMPLETED
     if policy.lifecycle_stage == ADMITTED:
         raise PermissionDenied(NO_WAIT)
-    for callback in asked.completion_callbacks:
-        checks.reachable(callback)
+    checks.callbacks(asked.completion_callbacks, namespace.limits)
     checks.links(asked.links)
 
 

@@ -1,93 +1,59 @@
-"""Delivers what runs ask of Nexus operations: starts and cancellations, called again until the handler has said something that lasts.
+"""Delivers what runs ask of Nexus operations, starts and cancellations, and brings back how they ended.
 
-The message's row stays until then, so that a server that comes back calls again. A handler knows a repetition by its request id.
 Source: components/nexusoperations/executors.go.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Link
 from temporalio.api.enums.v1 import EventType, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.nexus.v1 import CancelOperationRequest, Endpoint, Request, StartOperationRequest
 
 from server.core.outcome import SEND_NEXUS_START, Namespace
-from server.core.rejected import InvalidArgument, NotFound
-from server.core.state_pb2 import NexusOperation, Outgoing, TaskToken
+from server.core.rejected import NotFound
+from server.core.state import State
+from server.core.state_pb2 import NexusCalls, NexusOperation, Outgoing, TaskToken
 from server.core.step import Step
 from server.core.workflow import nexus
-from server.core.workflow.nexus import Said
-from server.environment import pause
-from server.history.cache import Run
+from server.core.workflow.calls import Said
+from server.history.calling import Caller
 from server.nexus import failures, links
+from server.nexus.callbacks import CALLBACK_HEADER, SYSTEM_URL, encode_token
 
 if TYPE_CHECKING:
     from server.history.shard import Shard
 
-SYSTEM_URL = "temporal://system"
-CALLBACK_HEADER = "temporal-callback-token"
 NOT_REGISTERED = "endpoint not registered"
-UNREADABLE = "invalid callback token"
 SCHEDULED = EventType.EVENT_TYPE_NEXUS_OPERATION_SCHEDULED
 MILLISECOND = 1_000_000
 TIMEOUT_NAMES = {
     value: name.removeprefix("TIMEOUT_TYPE_").title().replace("_", "") for name, value in TimeoutType.items()
 }
 
-log = logging.getLogger(__name__)
 
+async def deliver(caller: Caller) -> bool:
+    """Calls the handler of the operation that the message is about until that has an end. See Caller.until_said."""
+    id = caller.note.initiated_event_id
+    starts = caller.note.kind == SEND_NEXUS_START
 
-async def deliver(shard: Shard, note: Outgoing, forgotten: Callable[[Step], None]) -> bool:
-    """Calls the handler of the operation that the message is about until that has an end, which is told to the run; `forgotten` removes the
-    message's row in the same decision. False when there was nobody to tell: the row is still there. Raises Rejected."""
-    id = note.initiated_event_id
-    starts = note.kind == SEND_NEXUS_START
-    namespace = shard.parts.namespaces.by_id(note.source_namespace_id)
-    while True:
-        operation = await _pending(shard, note)
+    def look(state: State) -> tuple[NexusOperation, NexusCalls] | None:
+        operation = nexus.pending(state, id)
         if operation is None or bool(operation.started_time) == starts:
-            return False
-        calls = operation.start if starts else operation.cancellation.calls
-        wait = calls.next_attempt_time - shard.parts.environment.now()
-        if wait > 0:
-            await pause(shard.parts.environment, wait)
-            continue
-        decide = await (_start if starts else _cancel)(shard, namespace, operation, note)
+            return None
+        copy = NexusOperation()
+        copy.CopyFrom(operation)
+        return copy, copy.start if starts else copy.cancellation.calls
 
-        def told(step: Step, decide: Callable[[Step, int], bool] = decide) -> bool:
-            again = decide(step, id)
-            if not again:
-                forgotten(step)
-            return again
+    async def call(operation: NexusOperation) -> Callable[[Step], bool]:
+        decide = await (_start if starts else _cancel)(caller.shard, caller.namespace, operation, caller.note)
+        return lambda step: decide(step, id)
 
-        if not await shard.run(namespace, note.source_workflow_id, note.source_run_id, told):
-            return True
-
-
-async def _pending(shard: Shard, note: Outgoing) -> NexusOperation | None:
-    """A copy of the operation, if the run still waits for it."""
-    found = NexusOperation()
-
-    def look(run: Run) -> bool:
-        assert run.state is not None
-        operation = nexus.pending(run.state, note.initiated_event_id)
-        if operation is not None:
-            found.CopyFrom(operation)
-        return operation is not None
-
-    key = note.source_namespace_id, note.source_workflow_id, note.source_run_id
-    try:
-        return found if await shard.look(*key, look) else None
-    except NotFound:
-        return None
+    return await caller.until_said(look, call)
 
 
 async def _start(
@@ -216,29 +182,13 @@ async def _cancel(
     return said
 
 
-# Completion tokens -----------------------------------------------------------------------------------------------------------------
-
-
 def _token(operation: NexusOperation, note: Outgoing) -> str:
-    """What a completion callback carries back: common/nexus/callback_token.go."""
-    token = TaskToken(
-        namespace_id=note.source_namespace_id,
-        workflow_id=note.source_workflow_id,
-        run_id=note.source_run_id,
-        scheduled_event_id=operation.scheduled_event_id,
-        request_id=operation.request_id,
+    return encode_token(
+        TaskToken(
+            namespace_id=note.source_namespace_id,
+            workflow_id=note.source_workflow_id,
+            run_id=note.source_run_id,
+            scheduled_event_id=operation.scheduled_event_id,
+            request_id=operation.request_id,
+        )
     )
-    return json.dumps(
-        {"v": 1, "d": base64.urlsafe_b64encode(token.SerializeToString()).decode()}, separators=(",", ":")
-    )
-
-
-def decode_token(text: str) -> TaskToken:
-    """Which operation a completion is about. Raises InvalidArgument."""
-    try:
-        token = TaskToken.FromString(base64.urlsafe_b64decode(json.loads(text)["d"]))
-    except (ValueError, KeyError, TypeError, DecodeError) as wrong:
-        raise InvalidArgument(UNREADABLE) from wrong
-    if not (token.namespace_id and token.workflow_id and token.run_id and token.scheduled_event_id):
-        raise InvalidArgument(UNREADABLE)
-    return token

@@ -24,9 +24,11 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import (
+    SEND_CALLBACK,
     SEND_CANCEL,
     SEND_CHILD_CLOSED,
     SEND_NEXUS_CANCEL,
+    SEND_NEXUS_COMPLETED,
     SEND_NEXUS_START,
     SEND_PARENT_CLOSED,
     SEND_SIGNAL,
@@ -36,9 +38,12 @@ from server.core.outcome import (
 from server.core.rejected import AlreadyStarted, NamespaceNotFound, NotFound, Rejected, Unavailable
 from server.core.state_pb2 import Outgoing
 from server.core.step import Step
-from server.core.workflow import cancel, children, close, external, signals
+from server.core.workflow import callbacks, cancel, children, close, external, signals
+from server.core.workflow.nexus import completed
 from server.faces import Reached
+from server.history import callbacks as callback_calls
 from server.history import nexus
+from server.history.calling import Caller
 
 if TYPE_CHECKING:
     from server.history.loader import Parts
@@ -66,8 +71,11 @@ async def deliver(shard: Shard, id: int, note: Outgoing) -> None:
 
 
 async def _deliver(shard: Shard, id: int, note: Outgoing) -> None:
-    if note.kind in (SEND_NEXUS_START, SEND_NEXUS_CANCEL):
-        if not await nexus.deliver(shard, note, lambda step: step.lapsed.append((ROW, id))):
+    calls = _CALLS.get(note.kind)
+    if calls is not None:
+        namespace = shard.parts.namespaces.by_id(note.source_namespace_id)
+        caller = Caller(shard, namespace, note, lambda step: step.lapsed.append((ROW, id)))
+        if not await calls(caller):
             shard.forget_message(note, id)
         return
     reached = await shard.parts.reach(note)
@@ -268,12 +276,39 @@ async def _reach(parts: Parts, note: Outgoing, run_id: str, child_only: bool, de
     await parts.of(namespace_id, workflow_id).run(namespace, workflow_id, run_id, reached)
 
 
+# Nexus operations ------------------------------------------------------------------------------------------------------------------
+
+
+async def _nexus_completed(parts: Parts, note: Outgoing) -> Reached:
+    """An operation that a run waits for has ended; `cause` 1 says that none does."""
+    said = callbacks.came_to(note.event)._replace(token=note.operation_token, links=list(note.links))
+    try:
+        namespace = parts.namespaces.by_id(note.target_namespace_id)
+        caller = parts.of(namespace.id, note.target_workflow_id)
+        at = WorkflowExecution(workflow_id=note.target_workflow_id, run_id=note.target_run_id)
+
+        def decide(step: Step) -> None:
+            completed(step, note.initiated_event_id, note.request_id, note.start_time, said)
+
+        await _tell(caller, namespace, at, decide)
+    except NotFound:
+        return Reached(cause=1)
+    return Reached()
+
+
+# Messages that are calls to others: `deliver` of each.
+_CALLS: dict[int, Callable[[Caller], Awaitable[bool]]] = {
+    SEND_NEXUS_START: nexus.deliver,
+    SEND_NEXUS_CANCEL: nexus.deliver,
+    SEND_CALLBACK: callback_calls.deliver,
+}
 _RECEIVE: dict[int, Callable[[Parts, Outgoing], Awaitable[Reached]]] = {
     SEND_START_CHILD: _start_child,
     SEND_CHILD_CLOSED: _child_closed,
     SEND_PARENT_CLOSED: _parent_closed,
     SEND_SIGNAL: _signal,
     SEND_CANCEL: _cancel,
+    SEND_NEXUS_COMPLETED: _nexus_completed,
 }
 # The others have none.
 _ANSWER: dict[int, Callable[[Shard, int, Outgoing, Reached], Awaitable[None]]] = {

@@ -23,7 +23,7 @@ from server.core.limits import SECOND
 from server.core.outcome import NEXUS_TASK, timestamp
 from server.core.rejected import NotFound
 from server.core.state_pb2 import TaskToken
-from server.core.workflow.nexus import Said
+from server.core.workflow.calls import Said
 from server.environment import Environment
 from server.faces import Matching
 from server.nexus import failures, links

@@ -24,7 +24,7 @@ from server.core.durations import capped, duration
 from server.core.outcome import timestamp
 from server.core.rejected import BadCommand, InvalidArgument
 from server.core.state import Key, State
-from server.core.workflow import activity_options, commands, start, versioning
+from server.core.workflow import activity_options, callbacks, commands, start, versioning
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -87,7 +87,7 @@ def follow(step: Step, heir: Heir | None, failure: Failure | None, result: Paylo
         if asked.HasField(name):  # type: ignore[arg-type]
             attributes[name] = getattr(asked, name)
     if heir.retries:
-        attributes["completion_callbacks"] = asked.completion_callbacks
+        attributes["completion_callbacks"] = callbacks.asked(step.state)
     attributes |= {
         "workflow_type": asked.workflow_type,
         "task_queue": {"name": asked.task_queue.name, "kind": TaskQueueKind.TASK_QUEUE_KIND_NORMAL},
@@ -206,7 +206,7 @@ def continue_as_new(step: Step, a: ContinueAsNewWorkflowExecutionCommandAttribut
         "cron_schedule": a.cron_schedule,
         "attempt": state.asked.attempt + 1 if retries else 1,
         "initiator": a.initiator or I.CONTINUE_AS_NEW_INITIATOR_WORKFLOW,
-        "completion_callbacks": state.asked.completion_callbacks,
+        "completion_callbacks": callbacks.asked(state),
     }
     _begin(step, event.new_execution_run_id, attributes)
 

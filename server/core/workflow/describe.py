@@ -12,11 +12,20 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import ActivityType, RetryPolicy, SearchAttributes, WorkflowExecution
-from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState, TaskQueueKind
+from temporalio.api.enums.v1 import (
+    EventType,
+    PendingActivityState,
+    PendingNexusOperationState,
+    PendingWorkflowTaskState,
+    TaskQueueKind,
+)
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import (
+    CallbackInfo,
+    NexusOperationCancellationInfo,
     PendingActivityInfo,
     PendingChildExecutionInfo,
+    PendingNexusOperationInfo,
     PendingWorkflowTaskInfo,
     RequestIdInfo,
     WorkflowExecutionConfig,
@@ -30,12 +39,14 @@ from server.core import search_attributes
 from server.core.durations import duration
 from server.core.outcome import Namespace, timestamp
 from server.core.state import State
-from server.core.state_pb2 import Activity, Child
+from server.core.state_pb2 import Activity, Callback, Child, NexusCalls, NexusOperation
 from server.core.workflow import versioning
 
 A = PendingActivityState
+P = PendingNexusOperationState
 NEVER = Timestamp(seconds=-62135596800)  # the year 1: how the official server shows that a run has no timeout
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+STARTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
 
 
 def describe(state: State, now: int, namespace: Namespace) -> DescribeWorkflowExecutionResponse:
@@ -46,6 +57,8 @@ def describe(state: State, now: int, namespace: Namespace) -> DescribeWorkflowEx
         workflow_execution_info=_info(state),
         pending_activities=[_activity(a, now) for a in state.activities.values()],
         pending_children=[_child(c) for c in state.children.values()],
+        pending_nexus_operations=[_operation(o) for o in state.nexus.values()],
+        callbacks=[_callback(state, c) for c in state.callbacks.values()],
         workflow_extended_info=_extended(state),
     )
     shown = response.workflow_execution_info
@@ -147,6 +160,55 @@ def _task(state: State) -> PendingWorkflowTaskInfo:
         info.state = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
         info.started_time.CopyFrom(timestamp(task.started_time))
     return info
+
+
+def _operation(o: NexusOperation) -> PendingNexusOperationInfo:
+    info = PendingNexusOperationInfo(
+        endpoint=o.endpoint,
+        service=o.service,
+        operation=o.operation,
+        operation_id=o.operation_token,
+        operation_token=o.operation_token,
+        scheduled_event_id=o.scheduled_event_id,
+        scheduled_time=timestamp(o.scheduled_time),
+        state=P.PENDING_NEXUS_OPERATION_STATE_STARTED if o.started_time else P.PENDING_NEXUS_OPERATION_STATE_SCHEDULED,
+    )
+    for name in ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout"):
+        if ns := getattr(o, name):
+            getattr(info, name).CopyFrom(duration(ns))
+    if o.start.next_attempt_time:
+        info.state = P.PENDING_NEXUS_OPERATION_STATE_BACKING_OFF
+    _calls(info, o.start)
+    if o.HasField("cancellation"):
+        info.cancellation_info.state = o.cancellation.state  # type: ignore[assignment]
+        if o.cancellation.requested_time:
+            info.cancellation_info.requested_time.CopyFrom(timestamp(o.cancellation.requested_time))
+        _calls(info.cancellation_info, o.cancellation.calls)
+    return info
+
+
+def _callback(state: State, c: Callback) -> CallbackInfo:
+    started = (id for id, request in state.requests.items() if request.event_type == STARTED)
+    info = CallbackInfo(
+        callback=c.callback,
+        trigger=CallbackInfo.Trigger(workflow_closed=CallbackInfo.WorkflowClosed()),
+        registration_time=timestamp(c.registration_time),
+        state=c.state,  # type: ignore[arg-type]
+        request_id=c.request_id or next(started, ""),
+    )
+    _calls(info, c.calls)
+    return info
+
+
+def _calls(info: PendingNexusOperationInfo | NexusOperationCancellationInfo | CallbackInfo, calls: NexusCalls) -> None:
+    """How the calls went."""
+    info.attempt = calls.attempt
+    if calls.last_attempt_complete_time:
+        info.last_attempt_complete_time.CopyFrom(timestamp(calls.last_attempt_complete_time))
+    if calls.next_attempt_time:
+        info.next_attempt_schedule_time.CopyFrom(timestamp(calls.next_attempt_time))
+    if calls.HasField("last_attempt_failure"):
+        info.last_attempt_failure.CopyFrom(calls.last_attempt_failure)
 
 
 def _activity(a: Activity, now: int) -> PendingActivityInfo:

@@ -6,10 +6,10 @@ Source: components/nexusoperations (workflow/commands.go, statemachine.go, execu
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from temporalio.api.command.v1 import Command
-from temporalio.api.common.v1 import Link, Payload
+from temporalio.api.common.v1 import Link
 from temporalio.api.enums.v1 import EventType, NexusOperationCancellationState, TimeoutType
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.failure.v1 import CanceledFailureInfo, Failure, NexusOperationFailureInfo, TimeoutFailureInfo
@@ -17,12 +17,12 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from server.core.deadline import Deadline
 from server.core.durations import capped, duration
-from server.core.limits import HOUR, SECOND
 from server.core.outcome import SEND_NEXUS_CANCEL, SEND_NEXUS_START
 from server.core.rejected import BadCommand, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import NexusCalls, NexusCancellation, NexusOperation
-from server.core.workflow import commands
+from server.core.workflow import calls, commands
+from server.core.workflow.calls import Said
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -47,7 +47,6 @@ RESERVED_HEADERS = frozenset(
         "temporal-principal-name",
     }
 )
-RETRY_INTERVAL, RETRY_INTERVAL_MAX = SECOND, HOUR
 UNSUCCESSFUL = "nexus operation completed unsuccessfully"
 GONE = "operation not found"
 TIMEOUTS = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout")
@@ -62,18 +61,6 @@ ENDED = {
     E.EVENT_TYPE_NEXUS_OPERATION_CANCELED,
     E.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT,
 }
-
-
-class Said(NamedTuple):
-    """What a handler said of an operation. Without failure: `token` names one that it has started, else `result` is its result. `failure` is
-    how it ended (`canceled` or failed), unless the call itself is what failed: `retryable` says then whether to call again."""
-
-    token: str = ""
-    result: Payload | None = None
-    links: Sequence[Link] = ()
-    failure: Failure | None = None
-    canceled: bool = False
-    retryable: bool = False
 
 
 # Commands --------------------------------------------------------------------------------------------------------------------------
@@ -205,11 +192,11 @@ def start_said(step: Step, id: int, said: Said) -> bool:
     operation = pending(step.state, id)
     if operation is None or operation.started_time:
         return False
-    calls = step.state.nexus.edit(id).start
+    made = step.state.nexus.edit(id).start
     if said.failure is not None and said.retryable:
-        _again(step, calls, said.failure)
+        calls.again(step, made, said.failure)
         return True
-    _record(step, calls)
+    calls.record(step, made)
     if said.token:
         _started(step, operation, said.token, said.links)
     else:
@@ -223,10 +210,10 @@ def cancel_said(step: Step, id: int, failure: Failure | None, retryable: bool) -
         return False
     cancellation = step.state.nexus.edit(id).cancellation
     if failure is not None and retryable:
-        _again(step, cancellation.calls, failure)
+        calls.again(step, cancellation.calls, failure)
         cancellation.state = S.NEXUS_OPERATION_CANCELLATION_STATE_BACKING_OFF
         return True
-    _record(step, cancellation.calls, failure)
+    calls.record(step, cancellation.calls, failure)
     attributes: dict[str, Any] = {
         "scheduled_event_id": id,
         "requested_event_id": cancellation.requested_event_id,
@@ -262,23 +249,6 @@ def timed_out(step: Step, id: int, kind: TimeoutType.ValueType) -> None:
         info = TimeoutFailureInfo(timeout_type=kind)
         cause = Failure(message="operation timed out", timeout_failure_info=info)
         _emit_failure(step, E.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT, operation, cause)
-
-
-def _record(step: Step, calls: NexusCalls, failure: Failure | None = None) -> None:
-    calls.attempt += 1
-    calls.last_attempt_complete_time = step.now
-    calls.next_attempt_time = 0
-    calls.ClearField("last_attempt_failure")
-    if failure is not None:
-        calls.last_attempt_failure.CopyFrom(failure)
-
-
-def _again(step: Step, calls: NexusCalls, failure: Failure) -> None:
-    _record(step, calls, failure)
-    interval = min(RETRY_INTERVAL * 2 ** min(calls.attempt - 1, 20), RETRY_INTERVAL_MAX)
-    calls.next_attempt_time = step.now + int(
-        interval * (0.8 + 0.2 * step.ids.random())
-    )  # common/backoff/retrypolicy.go
 
 
 def _started(step: Step, operation: NexusOperation, token: str, links: Sequence[Link], at: int = 0) -> None:

@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
 from server.core.rejected import FailedPrecondition, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Request
-from server.core.workflow import builds, tasks, versioning
+from server.core.workflow import builds, callbacks, tasks, versioning
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -116,5 +116,7 @@ def apply_workflow_execution_options_updated(state: State, event: HistoryEvent) 
         builds.note_version(state)
     if a.attached_request_id:
         state.requests[a.attached_request_id] = Request(event_type=event.event_type, event_id=event.event_id)
+        at = event.event_time.ToNanoseconds()
+        callbacks.register(state, a.attached_request_id, a.attached_request_id, a.attached_completion_callbacks, at)
     if a.HasField("priority"):
         state.core.priority.CopyFrom(a.priority)

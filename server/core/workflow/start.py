@@ -31,7 +31,7 @@ from server.core.outcome import timestamp
 from server.core.rejected import AlreadyStarted
 from server.core.state import RUNNING, State
 from server.core.state_pb2 import Request
-from server.core.workflow import builds, close, signals, versioning
+from server.core.workflow import builds, callbacks, close, signals, versioning
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -231,6 +231,7 @@ def _use_existing(current: Step, request: StartWorkflowExecutionRequest) -> Star
     options = request.on_conflict_options
     request_id = request.request_id if options.attach_request_id else ""
     if request.HasField("on_conflict_options"):
+        callbacks.check_room(current, len(request.completion_callbacks) if options.attach_completion_callbacks else 0)
         attributes: dict[str, Any] = {"attached_request_id": request_id}
         if options.attach_completion_callbacks:
             attributes["attached_completion_callbacks"] = request.completion_callbacks
@@ -315,5 +316,6 @@ def apply_workflow_execution_started(state: State, event: HistoryEvent) -> None:
             getattr(core, name).CopyFrom(getattr(a, name))
     if a.HasField("versioning_override") and versioning.set_override(state, a.versioning_override):
         builds.note_version(state)
+    callbacks.register(state, "start", "", a.completion_callbacks, now)
     if a.HasField("prev_auto_reset_points"):
         core.auto_reset_points.CopyFrom(a.prev_auto_reset_points)
