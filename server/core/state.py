@@ -7,7 +7,7 @@ a state whose commit failed is thrown away and loaded again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -99,11 +99,12 @@ ACTIVITY, TIMER, REQUEST, BUFFERED, STARTED, CHILD, SIGNAL_SENT, CANCEL_SENT, UP
 
 @dataclass(slots=True)
 class Admitted:
-    """An update that no worker has answered yet; one without request was admitted by an event (State.reapplied), which is where workers
+    """An update that no worker has answered yet, and what others want to be called back for; one without request was admitted by an event (State.reapplied), which is where workers
     find it. `sent`: the worker that holds the workflow task has it."""
 
     request: UpdateRequest | None
     sent: bool = False
+    others: list[UpdateRequest] = field(default_factory=list)
 
 
 class Key(NamedTuple):

@@ -447,18 +447,20 @@ class NexusOperation(_message.Message):
     def __init__(self, scheduled_event_id: _Optional[int] = ..., endpoint: _Optional[str] = ..., endpoint_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., request_id: _Optional[str] = ..., header: _Optional[_Mapping[str, str]] = ..., scheduled_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., started_time: _Optional[int] = ..., operation_token: _Optional[str] = ..., start: _Optional[_Union[NexusCalls, _Mapping]] = ..., cancellation: _Optional[_Union[NexusCancellation, _Mapping]] = ...) -> None: ...
 
 class Callback(_message.Message):
-    __slots__ = ("callback", "request_id", "registration_time", "state", "calls")
+    __slots__ = ("callback", "request_id", "registration_time", "state", "calls", "update_id")
     CALLBACK_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     REGISTRATION_TIME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_ID_FIELD_NUMBER: _ClassVar[int]
     callback: _message_pb2.Callback
     request_id: str
     registration_time: int
     state: int
     calls: NexusCalls
-    def __init__(self, callback: _Optional[_Union[_message_pb2.Callback, _Mapping]] = ..., request_id: _Optional[str] = ..., registration_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ...) -> None: ...
+    update_id: str
+    def __init__(self, callback: _Optional[_Union[_message_pb2.Callback, _Mapping]] = ..., request_id: _Optional[str] = ..., registration_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ..., update_id: _Optional[str] = ...) -> None: ...
 
 class NexusCalls(_message.Message):
     __slots__ = ("attempt", "last_attempt_complete_time", "last_attempt_failure", "next_attempt_time")

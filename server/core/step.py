@@ -109,8 +109,11 @@ class Step:
         """A result names its own started event, which may have got its id just now; `started` collects those."""
         field = tables.OPENED_BY.get(event.event_type)
         attributes = getattr(event, ATTRIBUTES[event.event_type])
-        if event.event_type == OPTIONS_UPDATED and attributes.attached_request_id:
-            self.state.requests.edit(attributes.attached_request_id).event_id = event.event_id
+        if event.event_type == OPTIONS_UPDATED:
+            for each in filter(
+                lambda each: each.attached_request_id, (attributes, *attributes.workflow_update_options)
+            ):
+                self.state.requests.edit(each.attached_request_id).event_id = event.event_id
         if field is None:
             return
         opened = getattr(attributes, field)

@@ -50,6 +50,8 @@ def update(request: UpdateWorkflowExecutionRequest, namespace: Namespace) -> Non
     if policy.lifecycle_stage == ADMITTED:
         raise PermissionDenied(NO_WAIT)
     checks.callbacks(asked.completion_callbacks, namespace.limits)
+    missing = "invalid *update.Request: request_id is required when completion_callbacks are set"
+    require(asked.request_id or not asked.completion_callbacks, missing)
     checks.links(asked.links)
 
 

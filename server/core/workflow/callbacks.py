@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 C = CallbackState
 E = EventType
-OPTIONS_UPDATED = E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
 
 
 def check_room(step: Step, more: int) -> None:
@@ -40,10 +39,10 @@ def check_room(step: Step, more: int) -> None:
 
 def asked(state: State) -> list[Asked]:
     """All that were asked for; the next run of the chain has them, too."""
-    return [record.callback for record in state.callbacks.values()]
+    return [record.callback for record in state.callbacks.values() if not record.update_id]
 
 
-def register(state: State, prefix: str, request_id: str, given: Iterable[Asked], at: int) -> None:
+def register(state: State, prefix: str, request_id: str, given: Iterable[Asked], at: int, update_id: str = "") -> None:
     """Part of the folds of the events that bring callbacks; `prefix` sets those of one event apart from others."""
     for index, callback in enumerate(given):
         state.callbacks[f"{prefix}/{index}"] = Callback(
@@ -52,17 +51,27 @@ def register(state: State, prefix: str, request_id: str, given: Iterable[Asked],
             registration_time=at,
             state=C.CALLBACK_STATE_STANDBY,
             calls=NexusCalls(),
+            update_id=update_id,
         )
 
 
 def on_close(step: Step) -> None:
     """Sends what the run came to, unless another run carries on. Settle calls this."""
     core = step.state.core
-    if core.new_run_id or core.reset_run_id:
-        return
-    for id in list(step.state.callbacks):
-        step.state.callbacks.edit(id).state = C.CALLBACK_STATE_SCHEDULED
-        step.send(SEND_CALLBACK, callback_id=id, event=step.events[-1])
+    if not core.new_run_id and not core.reset_run_id:
+        _send(step, "", step.events[-1])
+
+
+def on_update_completed(step: Step, update_id: str, event: HistoryEvent) -> None:
+    """The same of an update; its event says what it came to."""
+    _send(step, update_id, event)
+
+
+def _send(step: Step, update_id: str, event: HistoryEvent) -> None:
+    for id, record in step.state.callbacks.items():
+        if record.update_id == update_id and record.state == C.CALLBACK_STATE_STANDBY:
+            step.state.callbacks.edit(id).state = C.CALLBACK_STATE_SCHEDULED
+            step.send(SEND_CALLBACK, callback_id=id, event=event)
 
 
 def pending(state: State, id: str) -> Callback | None:
@@ -92,6 +101,11 @@ def came_to(closing: HistoryEvent) -> Said:
     if kind == E.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
         results = closing.workflow_execution_completed_event_attributes.result.payloads
         return Said(result=results[0] if results else None)  # Nexus has one result
+    if kind == E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+        outcome = closing.workflow_execution_update_completed_event_attributes.outcome
+        if outcome.HasField("failure"):
+            return Said(failure=outcome.failure)
+        return Said(result=outcome.success.payloads[0] if outcome.success.payloads else None)
     if kind == E.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
         return Said(failure=closing.workflow_execution_failed_event_attributes.failure)
     if kind == E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
@@ -109,8 +123,9 @@ def link(state: State, namespace: str, request_id: str) -> Link:
     """Names the event that brought the callbacks of a request."""
     event = Link.WorkflowEvent(namespace=namespace, workflow_id=state.key.workflow_id, run_id=state.key.run_id)
     known = state.requests.get(request_id)
-    if known is not None and known.event_type == OPTIONS_UPDATED:
-        event.request_id_ref.request_id, event.request_id_ref.event_type = request_id, OPTIONS_UPDATED
+    if known is not None and known.event_type != E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+        event.request_id_ref.request_id = request_id
+        event.request_id_ref.event_type = known.event_type  # type: ignore[assignment]
     else:
         event.event_ref.event_id, event.event_ref.event_type = 1, E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
     return Link(workflow_event=event)

@@ -191,13 +191,20 @@ def _callback(state: State, c: Callback) -> CallbackInfo:
     started = (id for id, request in state.requests.items() if request.event_type == STARTED)
     info = CallbackInfo(
         callback=c.callback,
-        trigger=CallbackInfo.Trigger(workflow_closed=CallbackInfo.WorkflowClosed()),
+        trigger=_trigger(c),
         registration_time=timestamp(c.registration_time),
         state=c.state,  # type: ignore[arg-type]
         request_id=c.request_id or next(started, ""),
     )
     _calls(info, c.calls)
     return info
+
+
+def _trigger(c: Callback) -> CallbackInfo.Trigger:
+    if not c.update_id:
+        return CallbackInfo.Trigger(workflow_closed=CallbackInfo.WorkflowClosed())
+    completed = CallbackInfo.UpdateWorkflowExecutionCompleted(update_id=c.update_id)
+    return CallbackInfo.Trigger(update_workflow_execution_completed=completed)
 
 
 def _calls(info: PendingNexusOperationInfo | NexusOperationCancellationInfo | CallbackInfo, calls: NexusCalls) -> None:

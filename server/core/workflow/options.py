@@ -118,5 +118,10 @@ def apply_workflow_execution_options_updated(state: State, event: HistoryEvent) 
         state.requests[a.attached_request_id] = Request(event_type=event.event_type, event_id=event.event_id)
         at = event.event_time.ToNanoseconds()
         callbacks.register(state, a.attached_request_id, a.attached_request_id, a.attached_completion_callbacks, at)
+    for each in a.workflow_update_options:
+        id = each.attached_request_id
+        state.requests[id] = Request(event_type=event.event_type, event_id=event.event_id)
+        at = event.event_time.ToNanoseconds()
+        callbacks.register(state, id, id, each.attached_completion_callbacks, at, each.update_id)
     if a.HasField("priority"):
         state.core.priority.CopyFrom(a.priority)

@@ -18,6 +18,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.protocol.v1 import Message as Packet
 from temporalio.api.update.v1 import Acceptance, Outcome, Rejection, Response
+from temporalio.api.update.v1 import Request as UpdateRequest
 from temporalio.api.workflowservice.v1 import (
     PollWorkflowTaskQueueResponse,
     RespondWorkflowTaskCompletedRequest,
@@ -25,10 +26,11 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.limits import Limits
-from server.core.outcome import Updated
+from server.core.outcome import Updated, timestamp
 from server.core.rejected import BadCommand, FailedPrecondition, NotFound, Rejected, ResourceExhausted, WorkflowNotReady
 from server.core.state import Admitted, State
 from server.core.state_pb2 import Request, Update, WorkflowTask
+from server.core.workflow import callbacks
 
 if TYPE_CHECKING:
     from server.core.step import Step
@@ -88,9 +90,34 @@ def admit(step: Step, request: UpdateWorkflowExecutionRequest) -> None:
     if state.close_attempted and step.held:
         raise closing()
     if id in state.admitted or id in state.updates:
+        _attach(step, id, request.request)
         return
     _check_limits(state, request, step.namespace.limits)
     state.admitted[id] = Admitted(request.request)
+
+
+def _attach(step: Step, id: str, request: UpdateRequest) -> None:
+    """Who asks for an update that is there already may want to be called back, too."""
+    state = step.state
+    if not request.completion_callbacks or request.request_id in state.requests:
+        return
+    waiting = state.admitted.get(id)
+    if waiting is None:
+        if not state.updates[id].completed_event_id:
+            _emit_attached(step, id, request)
+    elif all(request.request_id != each.request_id for each in (waiting.request, *waiting.others) if each is not None):
+        waiting.others.append(request)
+
+
+def _emit_attached(step: Step, id: str, request: UpdateRequest) -> None:
+    callbacks.check_room(step, len(request.completion_callbacks))
+    attached = {
+        "update_id": id,
+        "attached_request_id": request.request_id,
+        "attached_completion_callbacks": request.completion_callbacks,
+    }
+    event_type = E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
+    step.emit(event_type, {"workflow_update_options": [attached]}, worker_may_ignore=True)
 
 
 def closing() -> ResourceExhausted:
@@ -260,10 +287,14 @@ def _accept(step: Step, id: str, acceptance: Acceptance) -> None:
         "accepted_request_message_id": _message_id(id),
         "accepted_request_sequencing_event_id": sequencing,
     }
-    request = step.state.admitted[id].request
+    admitted = step.state.admitted[id]
+    request = admitted.request
     if request is not None:
         attributes["accepted_request"] = request
-    step.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, attributes)
+    links = request.links if request is not None else ()
+    step.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, attributes, links=links)
+    for other in admitted.others:
+        _emit_attached(step, id, other)
     step.updates.append(Updated(id))
 
 
@@ -281,7 +312,8 @@ def _complete(step: Step, id: str, response: Response) -> None:
         "meta": response.meta,
         "outcome": response.outcome,
     }
-    step.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, attributes)
+    event = step.emit(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, attributes)
+    callbacks.on_update_completed(step, id, event)
     step.updates.append(Updated(id, response.outcome))
 
 
@@ -321,6 +353,10 @@ def on_close(step: Step) -> None:
     for id, update in state.updates.items():
         if not update.completed_event_id:
             step.updates.append(Updated(id, outlived()))
+            event = HistoryEvent(event_type=E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED)
+            event.event_time.CopyFrom(timestamp(step.now))
+            event.workflow_execution_update_completed_event_attributes.outcome.CopyFrom(outlived())
+            callbacks.on_update_completed(step, id, event)
 
 
 # Folds -----------------------------------------------------------------------------------------------------------------------------
@@ -349,6 +385,8 @@ def apply_workflow_execution_update_accepted(state: State, event: HistoryEvent) 
     if a.accepted_request.request_id:
         request = Request(event_type=event.event_type, event_id=event.event_id)
         state.requests[a.accepted_request.request_id] = request
+    asked, at = a.accepted_request, event.event_time.ToNanoseconds()
+    callbacks.register(state, f"update/{id}", asked.request_id, asked.completion_callbacks, at, id)
 
 
 def apply_workflow_execution_update_completed(state: State, event: HistoryEvent) -> None:
