@@ -78,6 +78,12 @@ def _asked_delay(failure: Failure | None) -> int | None:
     return failure.application_failure_info.next_retry_delay.ToNanoseconds()
 
 
+def interval(policy: RetryPolicy, attempt: int) -> int:
+    """The wait before an attempt, whatever its failure asks for."""
+    longest = policy.maximum_interval.ToNanoseconds() or INTERVAL_MAX
+    return min(_exponential(policy, attempt), longest)
+
+
 def _exponential(policy: RetryPolicy, attempt: int) -> int:
     first = policy.initial_interval.ToNanoseconds()
     try:

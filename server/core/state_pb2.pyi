@@ -1,7 +1,8 @@
-from temporalio.api.common.v1 import message_pb2 as _message_pb2
-from temporalio.api.failure.v1 import message_pb2 as _message_pb2_1
-from temporalio.api.history.v1 import message_pb2 as _message_pb2_1_1
-from temporalio.api.workflow.v1 import message_pb2 as _message_pb2_1_1_1
+from temporalio.api.activity.v1 import message_pb2 as _message_pb2
+from temporalio.api.common.v1 import message_pb2 as _message_pb2_1
+from temporalio.api.failure.v1 import message_pb2 as _message_pb2_1_1
+from temporalio.api.history.v1 import message_pb2 as _message_pb2_1_1_1
+from temporalio.api.workflow.v1 import message_pb2 as _message_pb2_1_1_1_1
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -67,8 +68,8 @@ class Core(_message.Message):
     last_started_event_id: int
     task: WorkflowTask
     sticky: Sticky
-    memo: _message_pb2.Memo
-    search_attributes: _message_pb2.SearchAttributes
+    memo: _message_pb2_1.Memo
+    search_attributes: _message_pb2_1.SearchAttributes
     cancel_requested: bool
     cancel_request_id: str
     history_size_bytes: int
@@ -79,10 +80,10 @@ class Core(_message.Message):
     buffered_seq: int
     task_attempt: int
     retention_deadline: int
-    most_recent_worker_version_stamp: _message_pb2.WorkerVersionStamp
-    auto_reset_points: _message_pb2_1_1_1.ResetPoints
-    versioning_info: _message_pb2_1_1_1.WorkflowExecutionVersioningInfo
-    priority: _message_pb2.Priority
+    most_recent_worker_version_stamp: _message_pb2_1.WorkerVersionStamp
+    auto_reset_points: _message_pb2_1_1_1_1.ResetPoints
+    versioning_info: _message_pb2_1_1_1_1.WorkflowExecutionVersioningInfo
+    priority: _message_pb2_1.Priority
     original_run_id: str
     first_run_id: str
     task_retry_at: int
@@ -97,7 +98,7 @@ class Core(_message.Message):
     reset_run_id: str
     base_run_id: str
     pause: Pause
-    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ..., reset_run_id: _Optional[str] = ..., base_run_id: _Optional[str] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2_1.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2_1.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2_1.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ..., reset_run_id: _Optional[str] = ..., base_run_id: _Optional[str] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
 
 class Pause(_message.Message):
     __slots__ = ("time", "identity", "reason", "request_id")
@@ -157,9 +158,9 @@ class WorkflowTask(_message.Message):
     suggest_continue_as_new: bool
     history_size_bytes: int
     suggest_continue_as_new_reasons: _containers.RepeatedScalarFieldContainer[int]
-    worker_version: _message_pb2.WorkerVersionStamp
+    worker_version: _message_pb2_1.WorkerVersionStamp
     worker_instance_key: str
-    def __init__(self, kind: _Optional[_Union[WorkflowTask.Kind, str]] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., scheduled_time: _Optional[int] = ..., original_scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., timeout: _Optional[int] = ..., queue: _Optional[str] = ..., sticky: _Optional[bool] = ..., schedule_to_start_timeout: _Optional[int] = ..., request_id: _Optional[str] = ..., identity: _Optional[str] = ..., dispatch_id: _Optional[int] = ..., suggest_continue_as_new: _Optional[bool] = ..., history_size_bytes: _Optional[int] = ..., suggest_continue_as_new_reasons: _Optional[_Iterable[int]] = ..., worker_version: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., worker_instance_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[WorkflowTask.Kind, str]] = ..., scheduled_event_id: _Optional[int] = ..., started_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., scheduled_time: _Optional[int] = ..., original_scheduled_time: _Optional[int] = ..., started_time: _Optional[int] = ..., timeout: _Optional[int] = ..., queue: _Optional[str] = ..., sticky: _Optional[bool] = ..., schedule_to_start_timeout: _Optional[int] = ..., request_id: _Optional[str] = ..., identity: _Optional[str] = ..., dispatch_id: _Optional[int] = ..., suggest_continue_as_new: _Optional[bool] = ..., history_size_bytes: _Optional[int] = ..., suggest_continue_as_new_reasons: _Optional[_Iterable[int]] = ..., worker_version: _Optional[_Union[_message_pb2_1.WorkerVersionStamp, _Mapping]] = ..., worker_instance_key: _Optional[str] = ...) -> None: ...
 
 class Sticky(_message.Message):
     __slots__ = ("queue", "schedule_to_start_timeout")
@@ -170,7 +171,7 @@ class Sticky(_message.Message):
     def __init__(self, queue: _Optional[str] = ..., schedule_to_start_timeout: _Optional[int] = ...) -> None: ...
 
 class Activity(_message.Message):
-    __slots__ = ("scheduled_event_id", "scheduled_batch_id", "activity_id", "activity_type", "queue", "scheduled_time", "attempt_scheduled_time", "first_started_time", "started_time", "schedule_to_start_timeout", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "retry_policy", "attempt", "request_id", "identity", "heartbeat_time", "heartbeat_details", "cancel_requested", "cancel_requested_event_id", "last_failure", "last_worker_identity", "retry_at", "dispatch_id", "stamp", "paused", "priority", "use_workflow_build_id", "worker_version", "last_attempt_complete_time", "retry_interval", "worker_instance_key", "pause_time", "pause_identity", "pause_reason", "reset_heartbeat", "reset_activity", "schedule_to_close_deadline", "pause_request_id")
+    __slots__ = ("scheduled_event_id", "scheduled_batch_id", "activity_id", "activity_type", "queue", "scheduled_time", "attempt_scheduled_time", "first_started_time", "started_time", "schedule_to_start_timeout", "schedule_to_close_timeout", "start_to_close_timeout", "heartbeat_timeout", "retry_policy", "attempt", "request_id", "identity", "heartbeat_time", "heartbeat_details", "cancel_requested", "cancel_requested_event_id", "last_failure", "last_worker_identity", "retry_at", "dispatch_id", "stamp", "paused", "priority", "use_workflow_build_id", "worker_version", "last_attempt_complete_time", "retry_interval", "worker_instance_key", "pause_time", "pause_identity", "pause_reason", "reset_heartbeat", "reset_activity", "schedule_to_close_deadline", "pause_request_id", "original")
     SCHEDULED_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     ACTIVITY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -211,6 +212,7 @@ class Activity(_message.Message):
     RESET_ACTIVITY_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_TO_CLOSE_DEADLINE_FIELD_NUMBER: _ClassVar[int]
     PAUSE_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGINAL_FIELD_NUMBER: _ClassVar[int]
     scheduled_event_id: int
     scheduled_batch_id: int
     activity_id: str
@@ -224,23 +226,23 @@ class Activity(_message.Message):
     schedule_to_close_timeout: int
     start_to_close_timeout: int
     heartbeat_timeout: int
-    retry_policy: _message_pb2.RetryPolicy
+    retry_policy: _message_pb2_1.RetryPolicy
     attempt: int
     request_id: str
     identity: str
     heartbeat_time: int
-    heartbeat_details: _message_pb2.Payloads
+    heartbeat_details: _message_pb2_1.Payloads
     cancel_requested: bool
     cancel_requested_event_id: int
-    last_failure: _message_pb2_1.Failure
+    last_failure: _message_pb2_1_1.Failure
     last_worker_identity: str
     retry_at: int
     dispatch_id: int
     stamp: int
     paused: bool
-    priority: _message_pb2.Priority
+    priority: _message_pb2_1.Priority
     use_workflow_build_id: bool
-    worker_version: _message_pb2.WorkerVersionStamp
+    worker_version: _message_pb2_1.WorkerVersionStamp
     last_attempt_complete_time: int
     retry_interval: int
     worker_instance_key: str
@@ -251,7 +253,8 @@ class Activity(_message.Message):
     reset_activity: bool
     schedule_to_close_deadline: int
     pause_request_id: str
-    def __init__(self, scheduled_event_id: _Optional[int] = ..., scheduled_batch_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., queue: _Optional[str] = ..., scheduled_time: _Optional[int] = ..., attempt_scheduled_time: _Optional[int] = ..., first_started_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., retry_policy: _Optional[_Union[_message_pb2.RetryPolicy, _Mapping]] = ..., attempt: _Optional[int] = ..., request_id: _Optional[str] = ..., identity: _Optional[str] = ..., heartbeat_time: _Optional[int] = ..., heartbeat_details: _Optional[_Union[_message_pb2.Payloads, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_requested_event_id: _Optional[int] = ..., last_failure: _Optional[_Union[_message_pb2_1.Failure, _Mapping]] = ..., last_worker_identity: _Optional[str] = ..., retry_at: _Optional[int] = ..., dispatch_id: _Optional[int] = ..., stamp: _Optional[int] = ..., paused: _Optional[bool] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., use_workflow_build_id: _Optional[bool] = ..., worker_version: _Optional[_Union[_message_pb2.WorkerVersionStamp, _Mapping]] = ..., last_attempt_complete_time: _Optional[int] = ..., retry_interval: _Optional[int] = ..., worker_instance_key: _Optional[str] = ..., pause_time: _Optional[int] = ..., pause_identity: _Optional[str] = ..., pause_reason: _Optional[str] = ..., reset_heartbeat: _Optional[bool] = ..., reset_activity: _Optional[bool] = ..., schedule_to_close_deadline: _Optional[int] = ..., pause_request_id: _Optional[str] = ...) -> None: ...
+    original: _message_pb2.ActivityOptions
+    def __init__(self, scheduled_event_id: _Optional[int] = ..., scheduled_batch_id: _Optional[int] = ..., activity_id: _Optional[str] = ..., activity_type: _Optional[str] = ..., queue: _Optional[str] = ..., scheduled_time: _Optional[int] = ..., attempt_scheduled_time: _Optional[int] = ..., first_started_time: _Optional[int] = ..., started_time: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., heartbeat_timeout: _Optional[int] = ..., retry_policy: _Optional[_Union[_message_pb2_1.RetryPolicy, _Mapping]] = ..., attempt: _Optional[int] = ..., request_id: _Optional[str] = ..., identity: _Optional[str] = ..., heartbeat_time: _Optional[int] = ..., heartbeat_details: _Optional[_Union[_message_pb2_1.Payloads, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_requested_event_id: _Optional[int] = ..., last_failure: _Optional[_Union[_message_pb2_1_1.Failure, _Mapping]] = ..., last_worker_identity: _Optional[str] = ..., retry_at: _Optional[int] = ..., dispatch_id: _Optional[int] = ..., stamp: _Optional[int] = ..., paused: _Optional[bool] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., use_workflow_build_id: _Optional[bool] = ..., worker_version: _Optional[_Union[_message_pb2_1.WorkerVersionStamp, _Mapping]] = ..., last_attempt_complete_time: _Optional[int] = ..., retry_interval: _Optional[int] = ..., worker_instance_key: _Optional[str] = ..., pause_time: _Optional[int] = ..., pause_identity: _Optional[str] = ..., pause_reason: _Optional[str] = ..., reset_heartbeat: _Optional[bool] = ..., reset_activity: _Optional[bool] = ..., schedule_to_close_deadline: _Optional[int] = ..., pause_request_id: _Optional[str] = ..., original: _Optional[_Union[_message_pb2.ActivityOptions, _Mapping]] = ...) -> None: ...
 
 class Timer(_message.Message):
     __slots__ = ("timer_id", "started_event_id", "fire_at")
@@ -354,10 +357,10 @@ class Waiting(_message.Message):
     kind: int
     queue: str
     normal_queue: str
-    priority: _message_pb2.Priority
+    priority: _message_pb2_1.Priority
     scheduled_time: int
     expires_at: int
-    def __init__(self, namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., stamp: _Optional[int] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., normal_queue: _Optional[str] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., scheduled_time: _Optional[int] = ..., expires_at: _Optional[int] = ...) -> None: ...
+    def __init__(self, namespace_id: _Optional[str] = ..., workflow_id: _Optional[str] = ..., run_id: _Optional[str] = ..., scheduled_event_id: _Optional[int] = ..., attempt: _Optional[int] = ..., stamp: _Optional[int] = ..., kind: _Optional[int] = ..., queue: _Optional[str] = ..., normal_queue: _Optional[str] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., scheduled_time: _Optional[int] = ..., expires_at: _Optional[int] = ...) -> None: ...
 
 class Child(_message.Message):
     __slots__ = ("initiated_event_id", "started_event_id", "started", "namespace", "namespace_id", "workflow_id", "run_id", "workflow_type", "parent_close_policy", "request_id", "send_id")
@@ -454,13 +457,13 @@ class Callback(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     UPDATE_ID_FIELD_NUMBER: _ClassVar[int]
-    callback: _message_pb2.Callback
+    callback: _message_pb2_1.Callback
     request_id: str
     registration_time: int
     state: int
     calls: NexusCalls
     update_id: str
-    def __init__(self, callback: _Optional[_Union[_message_pb2.Callback, _Mapping]] = ..., request_id: _Optional[str] = ..., registration_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ..., update_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, callback: _Optional[_Union[_message_pb2_1.Callback, _Mapping]] = ..., request_id: _Optional[str] = ..., registration_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ..., update_id: _Optional[str] = ...) -> None: ...
 
 class NexusCalls(_message.Message):
     __slots__ = ("attempt", "last_attempt_complete_time", "last_attempt_failure", "next_attempt_time")
@@ -470,9 +473,9 @@ class NexusCalls(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     last_attempt_complete_time: int
-    last_attempt_failure: _message_pb2_1.Failure
+    last_attempt_failure: _message_pb2_1_1.Failure
     next_attempt_time: int
-    def __init__(self, attempt: _Optional[int] = ..., last_attempt_complete_time: _Optional[int] = ..., last_attempt_failure: _Optional[_Union[_message_pb2_1.Failure, _Mapping]] = ..., next_attempt_time: _Optional[int] = ...) -> None: ...
+    def __init__(self, attempt: _Optional[int] = ..., last_attempt_complete_time: _Optional[int] = ..., last_attempt_failure: _Optional[_Union[_message_pb2_1_1.Failure, _Mapping]] = ..., next_attempt_time: _Optional[int] = ...) -> None: ...
 
 class NexusCancellation(_message.Message):
     __slots__ = ("requested_event_id", "requested_time", "state", "calls")
@@ -518,14 +521,14 @@ class Outgoing(_message.Message):
     target_workflow_id: str
     target_run_id: str
     first_run_id: str
-    event: _message_pb2_1_1.HistoryEvent
+    event: _message_pb2_1_1_1.HistoryEvent
     source_namespace: str
-    root: _message_pb2.WorkflowExecution
-    priority: _message_pb2.Priority
+    root: _message_pb2_1.WorkflowExecution
+    priority: _message_pb2_1.Priority
     parent_close_policy: int
     callback_id: str
     operation_token: str
     start_time: int
-    links: _containers.RepeatedCompositeFieldContainer[_message_pb2.Link]
-    callback: _message_pb2.Callback
-    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ..., callback_id: _Optional[str] = ..., operation_token: _Optional[str] = ..., start_time: _Optional[int] = ..., links: _Optional[_Iterable[_Union[_message_pb2.Link, _Mapping]]] = ..., callback: _Optional[_Union[_message_pb2.Callback, _Mapping]] = ...) -> None: ...
+    links: _containers.RepeatedCompositeFieldContainer[_message_pb2_1.Link]
+    callback: _message_pb2_1.Callback
+    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2_1.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ..., callback_id: _Optional[str] = ..., operation_token: _Optional[str] = ..., start_time: _Optional[int] = ..., links: _Optional[_Iterable[_Union[_message_pb2_1.Link, _Mapping]]] = ..., callback: _Optional[_Union[_message_pb2_1.Callback, _Mapping]] = ...) -> None: ...

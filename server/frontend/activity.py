@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from temporalio.api.workflowservice.v1 import (
-    PauseActivityRequest,
     RecordActivityTaskHeartbeatByIdRequest,
-    ResetActivityRequest,
     RespondActivityTaskCanceledByIdRequest,
     RespondActivityTaskCompletedByIdRequest,
     RespondActivityTaskFailedByIdRequest,
     RespondActivityTaskFailedRequest,
-    UnpauseActivityRequest,
+    UpdateActivityOptionsRequest,
 )
 
 from server.core.outcome import Namespace
 from server.core.rejected import NotFound
+from server.core.workflow.activity_edits import AnyControl
 from server.frontend import checks
 from server.frontend.rpc import Rpc, Table
 from server.history.service import Engine
@@ -49,6 +48,7 @@ class Activities:
             "PauseActivity": Rpc(engine.pause_activity, _controlled),
             "UnpauseActivity": Rpc(engine.unpause_activity, _controlled),
             "ResetActivity": Rpc(engine.reset_activity, _controlled),
+            "UpdateActivityOptions": Rpc(engine.update_activity_options, _new_options),
             "RecordActivityTaskHeartbeat": Rpc(engine.record_activity_task_heartbeat),
             "RecordActivityTaskHeartbeatById": Rpc(engine.record_activity_task_heartbeat_by_id, _named),
         }
@@ -67,9 +67,14 @@ def _named(request: ById, _namespace: Namespace) -> None:
     checks.require(not request.run_id or checks.is_uuid(request.run_id), "RunId is not valid UUID.")
 
 
-def _controlled(request: PauseActivityRequest | UnpauseActivityRequest | ResetActivityRequest, _: Namespace) -> None:
+def _controlled(request: AnyControl, _: Namespace) -> None:
     checks.require(request.execution.workflow_id, "WorkflowId is not set on request.")
     checks.require(request.WhichOneof("activity"), "Either Activity.Id or Activity.Type should be set on request.")
+
+
+def _new_options(request: UpdateActivityOptionsRequest, namespace: Namespace) -> None:
+    _controlled(request, namespace)
+    checks.priority(request.activity_options.priority)
 
 
 def _failed(request: RespondActivityTaskFailedRequest, namespace: Namespace) -> None:

@@ -30,12 +30,14 @@ from temporalio.api.workflowservice.v1 import (
     TerminateWorkflowExecutionResponse,
     UnpauseActivityRequest,
     UnpauseActivityResponse,
+    UpdateActivityOptionsRequest,
+    UpdateActivityOptionsResponse,
 )
 
 from server.core.outcome import Namespace
 from server.core.settle import settle
 from server.core.step import Step
-from server.core.workflow import activity_controls, cancel, close, describe, signals, start
+from server.core.workflow import activity_controls, activity_edits, cancel, close, describe, signals, start
 from server.history import eager, pages, reader
 from server.history.cache import Run
 from server.history.shards import Shards
@@ -119,6 +121,12 @@ class Workflows(Shards):
 
     async def reset_activity(self, namespace: Namespace, request: ResetActivityRequest) -> ResetActivityResponse:
         at, decide = request.execution, partial(activity_controls.reset_activity, request=request)
+        return await self.run(namespace, at.workflow_id, at.run_id, decide)
+
+    async def update_activity_options(
+        self, namespace: Namespace, request: UpdateActivityOptionsRequest
+    ) -> UpdateActivityOptionsResponse:
+        at, decide = request.execution, partial(activity_edits.update_activity_options, request=request)
         return await self.run(namespace, at.workflow_id, at.run_id, decide)
 
     async def describe_workflow_execution(

@@ -105,7 +105,54 @@ def bad_requests(t: Teller) -> None:
     control(t, "Pause")
 
 
+def edit(t: Teller, options: dict[str, Any] | None, *paths: str, **fields: Any) -> None:
+    """New options for activity `a`; what is answered, and what the description says then."""
+    fields = {"execution": {"workflow_id": t.id}, "identity": "me", "id": "a", **fields}
+    if "type" in fields or "match_all" in fields:
+        del fields["id"]
+    more = {"activity_options": options} if options is not None else {}
+    mask = {"update_mask": {"paths": list(paths)}} if paths else {}
+    refused(t, "UpdateActivityOptions", **fields, **more, **mask)
+    described = t.call("DescribeWorkflowExecution", execution={"workflow_id": t.id})
+    described.pending_activities.sort(key=lambda activity: activity.activity_id)
+    t.tell(described)
+
+
+def new_options(t: Teller) -> None:
+    schedule(t, "a")
+    edit(t, {"start_to_close_timeout": seconds(700)}, "startToCloseTimeout")
+    edit(t, {"priority": {"priority_key": 2, "fairness_key": "f"}}, "priority.priority_key")
+    edit(t, {"retry_policy": {"maximum_attempts": 2}}, "retry_policy.maximum_attempts", "no_such_field")
+    edit(t, {"task_queue": {"name": f"{t.id}-b"}}, "task_queue.name", type="Act")
+    nothing(t, "PollActivityTaskQueue", f"{t.id}-a")
+    token = take(t, "b")
+    edit(t, {"heartbeat_timeout": seconds(3)}, "heartbeat_timeout")
+    refused(t, "RespondActivityTaskCompleted", task_token=token)
+    t.look()
+
+
+def original_options(t: Teller) -> None:
+    schedule(t, "a", "b")
+    edit(t, {"schedule_to_close_timeout": seconds(9)}, "schedule_to_close_timeout", match_all=True)
+    edit(t, None, restore_original=True)
+    edit(t, None, "heartbeat_timeout", restore_original=True)
+    control(t, "Reset", id="b", restore_original_options=True)
+
+
+def bad_options(t: Teller) -> None:
+    schedule(t, "a")
+    edit(t, None, "heartbeat_timeout")
+    edit(t, {"heartbeat_timeout": seconds(3)})
+    edit(t, {"heartbeat_timeout": seconds(3)}, "retry_policy")
+    edit(t, {"heartbeat_timeout": seconds(3)}, "task_queue.name")
+    edit(t, {"retry_policy": {"backoff_coefficient": 0.5}}, "retry_policy.backoff_coefficient")
+    edit(t, {"heartbeat_timeout": seconds(-3)}, "heartbeat_timeout")
+    edit(t, {"priority": {"priority_key": -1}}, "priority")
+    edit(t, {"heartbeat_timeout": seconds(3)}, "heartbeat_timeout", id="other")
+
+
 STORIES = [before_a_worker_has_it, while_a_worker_has_it, resets, several_at_once, bad_requests]
+STORIES += [new_options, original_options, bad_options]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

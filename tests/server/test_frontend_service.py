@@ -96,6 +96,7 @@ SERVED = {
     "TerminateWorkflowExecution",
     "UnpauseActivity",
     "UnpauseWorkflowExecution",
+    "UpdateActivityOptions",
     "UpdateNamespace",
     "UpdateNexusEndpoint",
     "UpdateTaskQueueConfig",

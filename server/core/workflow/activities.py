@@ -151,14 +151,18 @@ def offer_held_back(step: Step, id: int) -> None:
 
 def again(step: Step, activity: Activity, at: int) -> None:
     """The attempt, which no worker holds, is offered at that time and not before; what was offered of it is moot."""
-    id = activity.scheduled_event_id
-    hold_back(step, id)
-    step.state.activities.edit(id)
-    activity.retry_at, activity.attempt_scheduled_time = at, at
+    hold_back(step, activity.scheduled_event_id)
     activity.ClearField("last_failure")
     _tidy(activity)
+    offer_at(step, activity, at)
+
+
+def offer_at(step: Step, activity: Activity, at: int) -> None:
+    """The attempt, of which nothing is offered, is offered at that time."""
+    step.state.activities.edit(activity.scheduled_event_id)
+    activity.retry_at, activity.attempt_scheduled_time = at, at
     if at <= step.now:
-        _offer(step, id)
+        _offer(step, activity.scheduled_event_id)
 
 
 def _tidy(activity: Activity) -> None:

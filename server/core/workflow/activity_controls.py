@@ -17,29 +17,23 @@ from temporalio.api.workflowservice.v1 import (
     UnpauseActivityResponse,
 )
 
-from server.core.rejected import FailedPrecondition, NotFound, Unimplemented
-from server.core.state import State
+from server.core.rejected import FailedPrecondition
 from server.core.state_pb2 import Activity
-from server.core.workflow import activities, pauses
+from server.core.workflow import activities, activity_edits, pauses
+from server.core.workflow.activity_edits import chosen
 
 if TYPE_CHECKING:
     from server.core.step import Step
-
-COMPLETED = "workflow execution already completed"
-UNKNOWN = "Can't find pending activity with such ID. Invalid activityID or activity already completed"
-NO_ORIGINAL = "Restoring the original options of activities is not implemented by this server."
-
-AnyControl = PauseActivityRequest | UnpauseActivityRequest | ResetActivityRequest
 
 
 def pause_activity(step: Step, request: PauseActivityRequest) -> PauseActivityResponse:
     """No further attempt is offered; the one that a worker holds may end, and hears of it with its heartbeat. Raises NotFound,
     FailedPrecondition."""
-    chosen = _chosen(step.state, request)
-    for activity in chosen:
+    found = chosen(step.state, request)
+    for activity in found:
         if activity.paused and (not request.request_id or activity.pause_request_id != request.request_id):
             raise FailedPrecondition("activity is already paused")
-    for activity in chosen:
+    for activity in found:
         if not activity.paused:
             _pause(step, activity, request)
     return PauseActivityResponse()
@@ -59,7 +53,7 @@ def _pause(step: Step, activity: Activity, request: PauseActivityRequest) -> Non
 
 def unpause_activity(step: Step, request: UnpauseActivityRequest) -> UnpauseActivityResponse:
     """The next attempt is offered now, or within `jitter`; what is not paused stays as it is. Raises NotFound."""
-    for activity in _chosen(step.state, request):
+    for activity in chosen(step.state, request):
         if not activity.paused:
             continue
         _unpause(step, activity)
@@ -74,11 +68,11 @@ def unpause_activity(step: Step, request: UnpauseActivityRequest) -> UnpauseActi
 
 def reset_activity(step: Step, request: ResetActivityRequest) -> ResetActivityResponse:
     """Attempts count from one again. One that no worker holds is offered now, or within `jitter`, unless it is paused and to stay so.
-    Raises NotFound, Unimplemented."""
-    if request.restore_original_options:
-        raise Unimplemented(NO_ORIGINAL)
-    for activity in _chosen(step.state, request):
+    Raises NotFound."""
+    for activity in chosen(step.state, request):
         step.state.activities.edit(activity.scheduled_event_id)
+        if request.restore_original_options:
+            activity_edits.restore(step, activity)
         was_paused = activity.paused
         activity.attempt, activity.reset_activity = 1, True
         activity.reset_heartbeat = activity.reset_heartbeat or request.reset_heartbeat
@@ -91,21 +85,6 @@ def reset_activity(step: Step, request: ResetActivityRequest) -> ResetActivityRe
             _forget_heartbeat(activity)
         _offer(step, activity, request.jitter)
     return ResetActivityResponse()
-
-
-def _chosen(state: State, request: AnyControl) -> list[Activity]:
-    """The activities that the request is about. Raises NotFound when there is none."""
-    if not state.running:
-        raise NotFound(COMPLETED)
-    which = request.WhichOneof("activity")
-    if which == "id":
-        found = activities.find(state, request.id)
-        chosen = [] if found is None else [found]
-    else:
-        chosen = [each for each in state.activities.values() if which != "type" or each.activity_type == request.type]
-    if not chosen:
-        raise NotFound(UNKNOWN)
-    return chosen
 
 
 def _unpause(step: Step, activity: Activity) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.activity.v1 import ActivityOptions
-from temporalio.api.common.v1 import ActivityType, RetryPolicy, SearchAttributes, WorkflowExecution
+from temporalio.api.common.v1 import ActivityType, SearchAttributes, WorkflowExecution
 from temporalio.api.enums.v1 import (
     EventType,
     PendingActivityState,
@@ -40,7 +40,7 @@ from server.core.durations import duration
 from server.core.outcome import Namespace, timestamp
 from server.core.state import State
 from server.core.state_pb2 import Activity, Callback, Child, NexusCalls, NexusOperation
-from server.core.workflow import versioning
+from server.core.workflow import activity_edits, versioning
 
 A = PendingActivityState
 P = PendingNexusOperationState
@@ -273,19 +273,10 @@ def _activity_state(a: Activity) -> PendingActivityState.ValueType:
 
 
 def _options(a: Activity) -> ActivityOptions:
-    policy = RetryPolicy()
-    policy.CopyFrom(a.retry_policy)
-    del policy.non_retryable_error_types[:]  # the official server does not show them
-    options = ActivityOptions(
-        task_queue=TaskQueue(name=a.queue, normal_name=a.queue),
-        schedule_to_close_timeout=duration(a.schedule_to_close_timeout),
-        schedule_to_start_timeout=duration(a.schedule_to_start_timeout),
-        start_to_close_timeout=duration(a.start_to_close_timeout),
-        heartbeat_timeout=duration(a.heartbeat_timeout),
-        retry_policy=policy,
-    )
-    if a.HasField("priority"):
-        options.priority.CopyFrom(a.priority)
+    """As the official server shows them."""
+    options = activity_edits.options(a)
+    options.task_queue.normal_name = a.queue
+    del options.retry_policy.non_retryable_error_types[:]
     return options
 
 
