@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from server.core import laws, tables
 from server.core.state import State
-from server.core.state_pb2 import Activity
+from server.core.state_pb2 import Activity, NexusOperation
+from server.core.workflow import activity_edits
 from tests.core.harness import Run, snapshot
 
 # What history alone says; the rest is who holds what, and when.
@@ -22,7 +23,6 @@ CORE_FIELDS = (
     "cancel_requested",
     "signal_count",
     "memo",
-    "search_attributes",
     "last_started_event_id",
     "close_time",
     "first_run_id",
@@ -42,7 +42,23 @@ VOLATILE = (
     "last_attempt_complete_time",
     "retry_interval",
     "worker_instance_key",
+    "stamp",
+    "paused",
+    "pause_time",
+    "pause_identity",
+    "pause_reason",
+    "pause_request_id",
+    "reset_activity",
+    "reset_heartbeat",
 )
+# Of one whose options were changed by hand, beside.
+EDITED = ("queue", "retry_policy", "priority", "schedule_to_close_deadline", "original", *activity_edits.TIMEOUTS)
+UNANSWERED = {
+    "children": ("request_id", "send_id"),
+    "signals_sent": ("request_id", "send_id"),
+    "cancels_sent": ("request_id", "send_id"),
+    "nexus": ("start", "cancellation"),
+}
 
 
 def check(run: Run) -> None:
@@ -77,7 +93,10 @@ def deadlines(state: State) -> Iterator[int]:
     core, task = state.core, state.core.task
     yield from (timer.fire_at for timer in state.timers.values())
     for activity in state.activities.values():
-        yield from activity_deadlines(activity, state.paused)
+        if not activity.paused:  # then it has no times
+            yield from activity_deadlines(activity, state.paused)
+    for operation in state.nexus.values():
+        yield from operation_deadlines(operation)
     if task.started_time:
         yield task.started_time + task.timeout
     elif task.schedule_to_start_timeout:
@@ -102,19 +121,39 @@ def activity_deadlines(activity: Activity, paused: bool) -> Iterator[int]:
         yield max(activity.started_time, activity.heartbeat_time) + activity.heartbeat_timeout
 
 
+def operation_deadlines(operation: NexusOperation) -> Iterator[int]:
+    if operation.schedule_to_close_timeout:
+        yield operation.scheduled_time + operation.schedule_to_close_timeout
+    if operation.schedule_to_start_timeout and not operation.started_time:
+        yield operation.scheduled_time + operation.schedule_to_start_timeout
+    if operation.start_to_close_timeout and operation.started_time:
+        yield operation.started_time + operation.start_to_close_timeout
+
+
+def without(record: Any, names: Iterable[str]) -> Any:
+    """A copy that lacks these fields."""
+    copy = type(record)()
+    copy.CopyFrom(record)
+    for name in names:
+        copy.ClearField(name)
+    return copy
+
+
 def of_history(state: State) -> dict[str, Any]:
     """The part of a state that history determines."""
-    pending = {}
-    for id, activity in state.activities.items():
-        copy = type(activity)()
-        copy.CopyFrom(activity)
-        for name in VOLATILE:
-            copy.ClearField(name)
-        pending[id] = copy
     return {
         **{name: getattr(state.core, name) for name in CORE_FIELDS},
-        "activities": pending,
+        "activities": {id: without(each, VOLATILE + EDITED) for id, each in state.activities.items()},
+        "asked": {
+            name: {id: without(each, fields) for id, each in getattr(state, name).items()}
+            for name, fields in UNANSWERED.items()
+        },
         "activity_ids": dict(state.activity_ids),
+        "search_attributes": {
+            name: value
+            for name, value in state.core.search_attributes.indexed_fields.items()
+            if name != "TemporalPauseInfo"  # of activities, whose pauses are not in history
+        },
         "timers": dict(state.timers),
         "updates": dict(state.updates),
         "requests": set(state.requests) - {"start"},  # the request id of a start is not in its event

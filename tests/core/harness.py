@@ -14,13 +14,13 @@ from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK, Dispatch, Namespac
 from server.core.rejected import Discard, Rejected
 from server.core.settle import settle
 from server.core.state import Key, State
-from server.core.state_pb2 import TaskToken
+from server.core.state_pb2 import Outgoing, TaskToken
 from server.core.step import Step
 from server.core.workflow import activities, start, tasks
 
 R = TypeVar("R")
 SECOND = 1_000_000_000
-NAMESPACE = Namespace("ns-id", "default", 3 * 24 * 3600 * SECOND)
+NAMESPACE = Namespace("ns-id", "default", 3 * 24 * 3600 * SECOND, endpoints={"endpoint": "endpoint-id"})
 
 
 class Numbers:
@@ -48,6 +48,7 @@ class Rows:
         self.pending: dict[tuple[int, str], bytes] = {}
         self.waiting: dict[int, Dispatch] = {}
         self.history: list[HistoryEvent] = []
+        self.sent: dict[int, Outgoing] = {}  # messages that nobody has answered
 
     def commit(self, outcome: Outcome) -> None:
         for kind, id, data in outcome.state.changes():
@@ -58,8 +59,9 @@ class Rows:
         self.core = outcome.state.core.SerializeToString()
         self.history += [copy.deepcopy(event) for event in outcome.events]
         self.waiting |= {dispatch.id: dispatch for dispatch in outcome.dispatches}
-        for _, dispatch_id in outcome.lapsed:
-            del self.waiting[dispatch_id]
+        self.sent |= dict(outcome.sends)
+        for row, lapsed in outcome.lapsed:
+            del (self.sent if row == "x" else self.waiting)[lapsed]
 
     def load(self, key: Key) -> State:
         return State.load(key, self.core, [(kind, id, data) for (kind, id), data in self.pending.items()])
@@ -171,12 +173,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "saved": list(state.buffered_saved),
         "activity_ids": dict(state.activity_ids),
         **{
-            name: {key: record.SerializeToString(deterministic=True) for key, record in table.items()}
-            for name, table in (
-                ("activities", state.activities),
-                ("timers", state.timers),
-                ("requests", state.requests),
-                ("updates", state.updates),
-            )
+            str(table.kind): {key: record.SerializeToString(deterministic=True) for key, record in table.items()}
+            for table in state.tables
         },
     }

@@ -3,19 +3,23 @@ an equal state, and what was rejected has changed nothing."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from temporalio.api.common.v1 import RetryPolicy
+from temporalio.api.common.v1 import Memo, RetryPolicy, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import EventType as E
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    PauseActivityRequest,
     PauseWorkflowExecutionRequest,
     PollActivityTaskQueueResponse,
     PollWorkflowTaskQueueResponse,
     RecordActivityTaskHeartbeatRequest,
     RequestCancelWorkflowExecutionRequest,
+    ResetActivityRequest,
     RespondActivityTaskCanceledRequest,
     RespondActivityTaskCompletedRequest,
     RespondActivityTaskFailedRequest,
@@ -23,16 +27,43 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskFailedRequest,
     SignalWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
+    UnpauseActivityRequest,
     UnpauseWorkflowExecutionRequest,
+    UpdateActivityOptionsRequest,
     UpdateWorkflowExecutionRequest,
 )
 
 from server.core import tables
-from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
+from server.core.outcome import (
+    ACTIVITY_TASK,
+    SEND_CANCEL,
+    SEND_NEXUS_CANCEL,
+    SEND_NEXUS_START,
+    SEND_SIGNAL,
+    SEND_START_CHILD,
+    WORKFLOW_TASK,
+)
 from server.core.rejected import Rejected
 from server.core.state import State
-from server.core.state_pb2 import TaskToken
-from server.core.workflow import activities, cancel, close, completion, pauses, signals, tasks, updates
+from server.core.state_pb2 import Outgoing, TaskToken
+from server.core.step import Step
+from server.core.workflow import (
+    activities,
+    activity_controls,
+    activity_edits,
+    cancel,
+    children,
+    close,
+    completion,
+    external,
+    nexus,
+    pauses,
+    signals,
+    start,
+    tasks,
+    updates,
+)
+from server.core.workflow.calls import Said
 from tests.core.checks import check
 from tests.core.commands import command, failure, payloads, schedule, seconds, timer
 from tests.core.harness import Run, start_request, token
@@ -40,7 +71,22 @@ from tests.core.messages import accept, reject, respond
 
 POLICIES = [None, RetryPolicy(maximum_attempts=2), RetryPolicy(maximum_attempts=1)]
 index = st.integers(0, 7)
-kinds = st.sampled_from(["activity", "activity", "timer", "cancel-activity", "cancel-timer", "marker"])
+kinds = st.sampled_from(
+    [
+        "activity",
+        "activity",
+        "timer",
+        "cancel-activity",
+        "cancel-timer",
+        "marker",
+        "nexus",
+        "cancel-nexus",
+        "child",
+        "signal-other",
+        "cancel-other",
+        "properties",
+    ]
+)
 instructions = st.lists(st.tuples(kinds, index), min_size=1, max_size=4)
 says = st.sampled_from(["accept", "finish", "finish", "reject", "reject", "nonsense"])
 ending = st.sampled_from([""] * 12 + ["bad", "bad", "complete", "fail", "continue"])
@@ -159,6 +205,32 @@ class OneRun(RuleBasedStateMachine):
         known = [*self.run.state.timers, *fired_unseen(self.run.state)]
         if kind == "cancel-timer" and (known or n == 7):
             return command("cancel_timer", timer_id=known[n % len(known)] if known else "none")
+        return self.instruct_others(kind, n)
+
+    def instruct_others(self, kind: str, n: int) -> Any:
+        """What is asked of others, and what concerns this run alone."""
+        operations: list[Any] = list(self.run.state.nexus)
+        if kind == "nexus":
+            timeouts: dict[str, Any] = [{}, {"schedule_to_close": 3}, {"start_to_close": 2, "schedule_to_start": 4}][
+                n % 3
+            ]
+            given = {f"{name}_timeout": seconds(value) for name, value in timeouts.items()}
+            return command("schedule_nexus_operation", endpoint="endpoint", service="s", operation="o", **given)
+        if kind == "cancel-nexus" and (operations or n == 7):
+            id = operations[n % len(operations)] if operations else 5
+            return command("request_cancel_nexus_operation", scheduled_event_id=id)
+        if kind == "child":
+            self.names += 1
+            names = {"workflow_id": f"child-{self.names}", "workflow_type": WorkflowType(name="Type")}
+            return command("start_child_workflow_execution", **names, task_queue=TaskQueue(name="queue"))
+        other = WorkflowExecution(workflow_id="other")
+        if kind == "signal-other":
+            return command("signal_external_workflow_execution", execution=other, signal_name="s")
+        if kind == "cancel-other":
+            return command("request_cancel_external_workflow_execution", workflow_id="other")
+        if kind == "properties":
+            memo = Memo(fields={"n": payloads(str(n)).payloads[0]})
+            return command("modify_workflow_properties", upserted_memo=memo)
         return command("record_marker", marker_name="m")
 
     @precondition(lambda self: self.run.state.core.task.started_time)
@@ -205,6 +277,73 @@ class OneRun(RuleBasedStateMachine):
             ),
         }[how]
         self.attempt(decide)
+
+    # Those who are asked -------------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.run.rows.sent)
+    @rule(how=index, n=index, again=st.booleans())
+    def others_answer(self, how: int, n: int, again: bool) -> None:
+        """One message is answered, for good unless `again`; the same answer may come twice."""
+        id, note = list(self.run.rows.sent.items())[n % len(self.run.rows.sent)]
+        decide = answers(note, how)
+
+        def answered(step: Step) -> None:
+            decide(step)
+            if not again:
+                step.lapsed.append(("x", id))
+
+        try:
+            self.run.do(answered)
+        except Rejected:
+            self.run.rows.sent.pop(id)  # nobody waits for it any more
+        self.collect()
+
+    @precondition(lambda self: self.run.state.nexus)
+    @rule(n=index, canceled=st.booleans(), right=st.booleans())
+    def complete_operation(self, n: int, canceled: bool, right: bool) -> None:
+        operation = list(self.run.state.nexus.values())[n % len(self.run.state.nexus)]
+        said = Said("token", failure=failure() if canceled else None, canceled=canceled)
+        id, request_id = operation.scheduled_event_id, operation.request_id if right else "another"
+        self.attempt(lambda step: nexus.completed(step, id, request_id, self.run.now, said))
+
+    # Operators -----------------------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.run.state.activities)
+    @rule(verb=st.sampled_from(["pause", "unpause", "reset", "edit", "restore"]), n=index, flag=st.booleans())
+    def control_activity(self, verb: str, n: int, flag: bool) -> None:
+        which: dict[str, Any] = {
+            "id": list(self.run.state.activities.values())[n % len(self.run.state.activities)].activity_id
+        }
+        decide: Any = {
+            "pause": lambda step: activity_controls.pause_activity(step, PauseActivityRequest(**which)),
+            "unpause": lambda step: activity_controls.unpause_activity(
+                step, UnpauseActivityRequest(**which, reset_attempts=flag)
+            ),
+            "reset": lambda step: activity_controls.reset_activity(
+                step,
+                ResetActivityRequest(**which, keep_paused=flag, restore_original_options=n > 4, reset_heartbeat=n < 2),
+            ),
+            "edit": lambda step: activity_edits.update_activity_options(
+                step,
+                UpdateActivityOptionsRequest(
+                    **which,
+                    activity_options={"start_to_close_timeout": seconds(n), "retry_policy": {"maximum_attempts": n}},  # type: ignore[arg-type]
+                    update_mask={"paths": ["start_to_close_timeout", "retry_policy.maximum_attempts"][flag:]},  # type: ignore[arg-type]
+                ),
+            ),
+            "restore": lambda step: activity_edits.update_activity_options(
+                step, UpdateActivityOptionsRequest(**which, restore_original=True)
+            ),
+        }[verb]
+        self.attempt(decide)
+
+    @precondition(lambda self: self.run.state.running)
+    @rule(n=index)
+    def start_again(self, n: int) -> None:
+        """Another start comes to this run, and what it wants attached is attached."""
+        options = {"attach_request_id": n > 1, "attach_links": n > 3}
+        request = start_request(request_id=f"start-{n}", workflow_id_conflict_policy=2, on_conflict_options=options)
+        self.attempt(lambda step: start.start_workflow_execution(step, step, request))
 
     # The world outside ---------------------------------------------------------------------------------------------------------------
 
@@ -277,6 +416,24 @@ class OneRun(RuleBasedStateMachine):
         assert sorted(ids) == sorted(self.signals)
 
 
+def answers(note: Outgoing, how: int) -> Any:
+    """What one who was asked says: `how` 0 is a failure, 1 (of Nexus) one that is called again; else all is well."""
+    id, cause = note.initiated_event_id, int(how == 0)
+    if note.kind == SEND_START_CHILD:
+        return lambda step: children.child_answered(step, note, "child-run", cause)
+    if note.kind == SEND_SIGNAL:
+        return lambda step: external.signal_answered(step, note, cause)
+    if note.kind == SEND_CANCEL:
+        return lambda step: external.cancel_answered(step, note, cause)
+    broken = failure() if how < 2 else None
+    if note.kind == SEND_NEXUS_START:
+        said = Said("token" if how < 5 else "", failure=broken, retryable=how == 1)
+        return lambda step: nexus.start_said(step, id, said)
+    if note.kind == SEND_NEXUS_CANCEL:
+        return lambda step: nexus.cancel_said(step, id, broken, how == 1)
+    return lambda step: None  # told others, who say nothing
+
+
 FAILED = RespondActivityTaskFailedRequest(
     identity="w", failure=failure(delay=None), last_heartbeat_details=payloads("last")
 )
@@ -300,4 +457,5 @@ def fired_unseen(state: State) -> list[str]:
 
 
 TestOneRun = OneRun.TestCase
-TestOneRun.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+STEPS = int(os.environ.get("STEPS", "50000"))  # an example has about 33
+TestOneRun.settings = settings(max_examples=STEPS // 32, stateful_step_count=40, deadline=None)
