@@ -47,7 +47,7 @@ test: tools check
 
 # What takes too long for every change: a thousand random programs on the official server and on ours.
 nightly: setup
-	STEPS=500000 $(BIN)/pytest -q tests/core/test_properties.py
+	STEPS=500000 $(BIN)/pytest -q --timeout=3600 tests/core/test_properties.py
 	PROGRAMS=1000 $(BIN)/pytest -q -s tests/reference/test_programs.py
 
 bench: tools

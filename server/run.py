@@ -53,6 +53,7 @@ from server.history.service import Engine
 from server.matching.service import Matching
 from server.namespaces import Namespaces
 from server.settings import ROLES, Settings, SettingsError
+from server.tls import Certificates
 
 STOP_SECONDS_MAX = 1.0  # what is still under way then waits for news, and asks again elsewhere
 DAY_SECONDS = 86_400
@@ -183,9 +184,8 @@ def _member(settings: Settings, store: Store, environment: System, shards: int) 
         if set(settings.roles) != set(ROLES):
             raise SettingsError("a server with some of the roles needs an internal address, where the others reach it")
         return None
-    return Cluster(
-        store, environment, shards, settings.internal_host, settings.internal_port, frozenset(settings.roles)
-    )
+    address = settings.internal_host, settings.internal_port
+    return Cluster(store, environment, shards, address, frozenset(settings.roles), settings.internal_tls)
 
 
 async def _join(
@@ -334,7 +334,7 @@ async def _serve(
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
-        port = server.add_insecure_port(f"{host}:{settings.port}")
+        port = _listen(server, f"{host}:{settings.port}", settings)
     except RuntimeError:
         port = 0
     if not port:
@@ -350,6 +350,12 @@ async def _serve(
     stack.push_async_callback(stop)
     await _say(servicer, SERVING)
     return port
+
+
+def _listen(server: grpc.aio.Server, address: str, settings: Settings) -> int:
+    if settings.frontend_tls is None:
+        return int(server.add_insecure_port(address))
+    return int(server.add_secure_port(address, Certificates(settings.frontend_tls).server()))
 
 
 async def _say(servicer: health.aio.HealthServicer, status: int) -> None:

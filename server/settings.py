@@ -23,6 +23,20 @@ class SettingsError(ValueError):
     """A setting is wrong; the message is one sentence that names it."""
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Tls(NamedTuple):
+    """Files of one port, all PEM: certificate chain, key, and whose client certificates are believed. `server_name` is what the certificates
+    of the other processes are made out to, where that is not their address."""
+
+    cert: str
+    key: str
+    authorities: tuple[str, ...] = ()
+    require_client: bool = True
+    server_name: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything a server process is told. Raises SettingsError when made with a value that cannot be.
@@ -46,6 +60,15 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     search_attributes: Mapping[str, str] = field(default_factory=dict)
     dynamic_config: Mapping[str, object] = field(default_factory=dict)
+    frontend_cert: str = ""
+    frontend_key: str = ""
+    frontend_client_ca: tuple[str, ...] = ()
+    frontend_require_client_auth: bool = True
+    internal_cert: str = ""
+    internal_key: str = ""
+    internal_ca: tuple[str, ...] = ()
+    internal_server_name: str = ""
+    internal_plaintext: bool = False
     auth_jwks: tuple[str, ...] = ()  # files and URLs
     auth_issuer: str = ""
     auth_audience: str = ""
@@ -70,6 +93,7 @@ class Settings:
         _require(all(self.namespaces), "a namespace needs a name")
         for name, kind in self.search_attributes.items():
             _among(f"type of search attribute {name}", kind, SEARCH_ATTRIBUTE_TYPES)
+        self._check_tls()
         self._check_access()
         _among("log level", self.log_level, LOG_LEVELS)
         _among("log format", self.log_format, LOG_FORMATS)
@@ -78,6 +102,35 @@ class Settings:
     def guarded(self) -> bool:
         """Whether callers have to show who they are."""
         return bool(self.auth_jwks or self.auth_api_keys or self.auth_plugin)
+
+    @property
+    def frontend_tls(self) -> Tls | None:
+        """Of the port for clients; None: plain text."""
+        if not self.frontend_cert:
+            return None
+        return Tls(self.frontend_cert, self.frontend_key, self.frontend_client_ca, self.frontend_require_client_auth)
+
+    @property
+    def internal_tls(self) -> Tls | None:
+        """Of the port for other processes of the cluster, both ways; None: plain text."""
+        if not self.internal_cert:
+            return None
+        return Tls(self.internal_cert, self.internal_key, self.internal_ca, True, self.internal_server_name)
+
+    def _check_tls(self) -> None:
+        for name in ("frontend", "internal"):
+            cert, key = getattr(self, f"{name}_cert"), getattr(self, f"{name}_key")
+            _require(bool(cert) == bool(key), f"tls.{name}.cert and tls.{name}.key belong together")
+        _require(
+            bool(self.frontend_cert) or not self.frontend_client_ca, "tls.frontend.client_ca needs tls.frontend.cert"
+        )
+        mutual = bool(self.internal_cert) == bool(self.internal_ca)
+        _require(mutual, "tls.internal.ca says whose certificates are believed: it goes with tls.internal.cert")
+        inside = self.internal_port is None or self.internal_host in LOOPBACK or bool(self.internal_cert)
+        _require(
+            inside or self.internal_plaintext,
+            "the internal address is open to other machines: it needs tls.internal, or internal.plaintext where the network is safe",
+        )
 
     def _check_access(self) -> None:
         asked = self.auth_issuer or self.auth_audience or self.auth_pattern
@@ -91,7 +144,7 @@ class Settings:
             raise SettingsError(f"auth.jwt.permissions_regex is wrong: {error}") from None
         fits = not self.auth_pattern or {"namespace", "role"} <= groups
         _require(fits, "auth.jwt.permissions_regex needs groups named namespace and role")
-        open_inside = self.guarded and self.internal_port is not None
+        open_inside = self.guarded and self.internal_port is not None and not self.internal_cert
         _require(
             not open_inside, "access control is of no use where the internal port is open to all: it needs internal TLS"
         )
@@ -163,7 +216,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 def _beside(path: Path, name: str, value: object) -> object:
     """A file named in a file is found beside it."""
-    if name == "auth.jwt.jwks" and isinstance(value, str | list):
+    if name in LISTS and isinstance(value, str | list):
         sources = value.replace(",", " ").split() if isinstance(value, str) else value
         return [each if "://" in str(each) else str(path.parent / str(each)) for each in sources]
     return str(path.parent / value) if name in FILES and isinstance(value, str) else value
@@ -268,7 +321,15 @@ def _integer(name: str, value: object) -> int:
     return int(str(value))
 
 
-FILES = ("dynamic_config", "auth.api_keys")
+FILES = (
+    "dynamic_config",
+    "auth.api_keys",
+    "tls.frontend.cert",
+    "tls.frontend.key",
+    "tls.internal.cert",
+    "tls.internal.key",
+)
+LISTS = ("auth.jwt.jwks", "tls.frontend.client_ca", "tls.internal.ca")  # of files
 
 
 class Key(NamedTuple):
@@ -290,6 +351,17 @@ KEYS: Mapping[str, Key] = {
     "namespaces": Key("TEMPORAL_SERVER_NAMESPACES", _words("namespaces")),
     "search_attributes": Key("TEMPORAL_SERVER_SEARCH_ATTRIBUTES", _pairs("search_attributes")),
     "dynamic_config": Key("TEMPORAL_SERVER_DYNAMIC_CONFIG", _dynamic),
+    "internal.plaintext": Key("TEMPORAL_SERVER_INTERNAL_PLAINTEXT", _flag("internal_plaintext")),
+    "tls.frontend.cert": Key("TEMPORAL_SERVER_TLS_CERT", _text("frontend_cert")),
+    "tls.frontend.key": Key("TEMPORAL_SERVER_TLS_KEY", _text("frontend_key")),
+    "tls.frontend.client_ca": Key("TEMPORAL_SERVER_TLS_CLIENT_CA", _words("frontend_client_ca")),
+    "tls.frontend.require_client_auth": Key(
+        "TEMPORAL_SERVER_TLS_REQUIRE_CLIENT_AUTH", _flag("frontend_require_client_auth")
+    ),
+    "tls.internal.cert": Key("TEMPORAL_SERVER_INTERNAL_TLS_CERT", _text("internal_cert")),
+    "tls.internal.key": Key("TEMPORAL_SERVER_INTERNAL_TLS_KEY", _text("internal_key")),
+    "tls.internal.ca": Key("TEMPORAL_SERVER_INTERNAL_TLS_CA", _words("internal_ca")),
+    "tls.internal.server_name": Key("TEMPORAL_SERVER_INTERNAL_TLS_SERVER_NAME", _text("internal_server_name")),
     "auth.jwt.jwks": Key("TEMPORAL_SERVER_AUTH_JWKS", _words("auth_jwks")),
     "auth.jwt.issuer": Key("TEMPORAL_SERVER_AUTH_ISSUER", _text("auth_issuer")),
     "auth.jwt.audience": Key("TEMPORAL_SERVER_AUTH_AUDIENCE", _text("auth_audience")),

@@ -21,6 +21,8 @@ from server.environment import Environment, pause
 from server.history.service import Engine
 from server.matching.service import Matching
 from server.matching.spread import Spread
+from server.settings import Tls
+from server.tls import Certificates
 
 STOP_SECONDS_MAX = 3.0
 READ_AGAIN = 10 * SECOND
@@ -34,15 +36,24 @@ class Cluster:
     """The cluster as this process sees it. `bind` first, then build what it needs, then `join`."""
 
     def __init__(
-        self, store: Store, environment: Environment, shards: int, host: str, port: int, roles: frozenset[str]
+        self,
+        store: Store,
+        environment: Environment,
+        shards: int,
+        address: tuple[str, int],
+        roles: frozenset[str],
+        tls: Tls | None = None,
     ) -> None:
         self._environment = environment
+        self._certificates = Certificates(tls) if tls is not None else None
+        self._ours = Certificates(tls) if tls is not None else None  # as other processes see us: looks for itself
+        host, port = address
         self.server = grpc.aio.server(options=[*OPTIONS, ("grpc.so_reuseport", 0)])
         bound = self._bind(host, port)
         where = socket.gethostname() if host in WILDCARDS else host
         me = Process(environment.run_id(), f"[{where}]:{bound}" if ":" in where else f"{where}:{bound}", roles)
         self.members = Members(store, environment, me)
-        self.peers = Peers()
+        self.peers = Peers(self._ours)
         self.router = Router(self.members, self.peers, environment, shards)
         self._homes = Homes(self.members, self.peers)
         self.local = Matching(environment, homes=self._homes)
@@ -53,7 +64,10 @@ class Cluster:
     def _bind(self, host: str, port: int) -> int:
         name = f"[{host}]" if ":" in host else host
         try:
-            bound: int = self.server.add_insecure_port(f"{name}:{port}")
+            if self._certificates is None:
+                bound: int = self.server.add_insecure_port(f"{name}:{port}")
+            else:
+                bound = self.server.add_secure_port(f"{name}:{port}", self._certificates.server())
         except RuntimeError:
             bound = 0
         if not bound:
@@ -93,6 +107,8 @@ class Cluster:
         """Whoever missed that something was changed sees it after a while."""
         while True:
             await pause(self._environment, READ_AGAIN)
+            if self._ours is not None and self._ours.changed():
+                self.peers.renew()
             for kind, read in records.items():
                 try:
                     await read()

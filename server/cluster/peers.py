@@ -16,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from server.cluster import peers_pb2 as p
 from server.cluster.members import Members, Process
 from server.core.rejected import Moved, Rejected, Unavailable
+from server.tls import Certificates
 
 SERVICE = p.DESCRIPTOR.services_by_name["Peer"]
 UNREACHABLE = "another process of the cluster could not be reached, try again"
@@ -43,13 +44,11 @@ class Passed(Rejected):
 
 
 class Peers:
-    """Ways to the other processes. `credentials` None is plain text."""
+    """Ways to the other processes; without `certificates` in plain text."""
 
-    def __init__(
-        self, credentials: grpc.ChannelCredentials | None = None, options: Iterable[tuple[str, Any]] = ()
-    ) -> None:
-        self._credentials = credentials
-        self._options = [*OPTIONS, *options]
+    def __init__(self, certificates: Certificates | None = None) -> None:
+        self._certificates = certificates
+        self._options = [*OPTIONS, *(certificates.options() if certificates is not None else [])]
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._calls: dict[tuple[str, str], Call] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -101,9 +100,20 @@ class Peers:
         return call
 
     def _open(self, address: str) -> grpc.aio.Channel:
-        if self._credentials is None:
+        if self._certificates is None:
             return grpc.aio.insecure_channel(address, options=self._options)
-        return grpc.aio.secure_channel(address, self._credentials, options=self._options)
+        return grpc.aio.secure_channel(address, self._certificates.channel(), options=self._options)
+
+    def renew(self) -> None:
+        """The next calls show the certificate as it is now; those under way end as they would have."""
+        channels, self._channels, self._calls = list(self._channels.values()), {}, {}
+        for channel in channels:
+            self._close(channel, CALL_SECONDS)
+
+    def _close(self, channel: grpc.aio.Channel, grace: float | None) -> None:
+        closing = asyncio.get_running_loop().create_task(channel.close(grace))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     def keep(self, there: Iterable[Process]) -> None:
         """Only these are members: who waits for another waits no more."""
@@ -111,9 +121,7 @@ class Peers:
         for address in set(self._channels) - addresses:
             channel = self._channels.pop(address)
             self._calls = {key: call for key, call in self._calls.items() if key[0] != address}
-            closing = asyncio.get_running_loop().create_task(channel.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._close(channel, None)
 
     async def close(self) -> None:
         """Closes every channel."""
