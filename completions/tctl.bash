@@ -3,11 +3,13 @@ _tctl() {
     local at path="" words=""
     for ((at = 1; at < COMP_CWORD; at++)); do
         case "$path ${COMP_WORDS[at]}" in
-            " completion"|" completion bash"|" completion zsh"|" completion fish"|" operator"|" operator cluster"|" operator cluster health"|" operator cluster system"|" operator cluster describe"|" operator namespace"|" operator namespace create"|" operator namespace describe"|" operator namespace list"|" operator namespace update"|" operator namespace delete"|" operator search-attribute"|" operator search-attribute list"|" operator search-attribute create"|" operator search-attribute remove"|" schema"|" schema setup"|" schema update"|" schema plan"|" schema check"|" schema version"|" schema copy"|" server"|" server start-dev"|" server start"|" task-queue"|" task-queue describe"|" workflow"|" workflow start"|" workflow execute"|" workflow describe"|" workflow show"|" workflow list"|" workflow count"|" workflow result"|" workflow signal"|" workflow query"|" workflow cancel"|" workflow terminate"|" workflow delete") path="$path ${COMP_WORDS[at]}" ;;
+            " config"|" config check"|" completion"|" completion bash"|" completion zsh"|" completion fish"|" operator"|" operator cluster"|" operator cluster health"|" operator cluster system"|" operator cluster describe"|" operator namespace"|" operator namespace create"|" operator namespace describe"|" operator namespace list"|" operator namespace update"|" operator namespace delete"|" operator search-attribute"|" operator search-attribute list"|" operator search-attribute create"|" operator search-attribute remove"|" schema"|" schema setup"|" schema update"|" schema plan"|" schema check"|" schema version"|" schema copy"|" server"|" server start-dev"|" server start"|" task-queue"|" task-queue describe"|" workflow"|" workflow start"|" workflow execute"|" workflow describe"|" workflow show"|" workflow list"|" workflow count"|" workflow result"|" workflow signal"|" workflow query"|" workflow cancel"|" workflow terminate"|" workflow delete") path="$path ${COMP_WORDS[at]}" ;;
         esac
     done
     case "$path" in
-        "") words="completion operator schema server task-queue workflow --help --version" ;;
+        "") words="config completion operator schema server task-queue workflow --help --version" ;;
+        " config") words="check --help" ;;
+        " config check") words="--output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help" ;;
         " completion") words="bash zsh fish --help" ;;
         " completion bash") words="--output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help" ;;
         " completion zsh") words="--output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help" ;;

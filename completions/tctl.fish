@@ -3,13 +3,17 @@ function __tctl_words
     set -l path ""
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case " completion" " completion bash" " completion zsh" " completion fish" " operator" " operator cluster" " operator cluster health" " operator cluster system" " operator cluster describe" " operator namespace" " operator namespace create" " operator namespace describe" " operator namespace list" " operator namespace update" " operator namespace delete" " operator search-attribute" " operator search-attribute list" " operator search-attribute create" " operator search-attribute remove" " schema" " schema setup" " schema update" " schema plan" " schema check" " schema version" " schema copy" " server" " server start-dev" " server start" " task-queue" " task-queue describe" " workflow" " workflow start" " workflow execute" " workflow describe" " workflow show" " workflow list" " workflow count" " workflow result" " workflow signal" " workflow query" " workflow cancel" " workflow terminate" " workflow delete"
+            case " config" " config check" " completion" " completion bash" " completion zsh" " completion fish" " operator" " operator cluster" " operator cluster health" " operator cluster system" " operator cluster describe" " operator namespace" " operator namespace create" " operator namespace describe" " operator namespace list" " operator namespace update" " operator namespace delete" " operator search-attribute" " operator search-attribute list" " operator search-attribute create" " operator search-attribute remove" " schema" " schema setup" " schema update" " schema plan" " schema check" " schema version" " schema copy" " server" " server start-dev" " server start" " task-queue" " task-queue describe" " workflow" " workflow start" " workflow execute" " workflow describe" " workflow show" " workflow list" " workflow count" " workflow result" " workflow signal" " workflow query" " workflow cancel" " workflow terminate" " workflow delete"
                 set path "$path $word"
         end
     end
     switch "$path"
         case ""
-            string split " " -- "completion operator schema server task-queue workflow --help --version"
+            string split " " -- "config completion operator schema server task-queue workflow --help --version"
+        case " config"
+            string split " " -- "check --help"
+        case " config check"
+            string split " " -- "--output --time-format --color --no-json-shorthand-payloads --log-level --log-format --command-timeout --client-connect-timeout --config-file --profile --disable-config-file --disable-config-env --help"
         case " completion"
             string split " " -- "bash zsh fish --help"
         case " completion bash"

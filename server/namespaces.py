@@ -7,7 +7,7 @@ that no two can have one name. Every write is a compare-and-set.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio.api.enums.v1 import ArchivalState, NamespaceState
 from temporalio.api.workflowservice.v1 import DescribeNamespaceResponse
@@ -71,6 +71,11 @@ class Namespaces:
     def by_id(self, namespace_id: str) -> Namespace:
         """Raises NamespaceNotFound."""
         return self.entry_by_id(namespace_id).namespace
+
+    def set_limits(self) -> None:
+        """The limits are what the configuration says now."""
+        for entry in self._by_id.values():
+            entry.namespace = replace(entry.namespace, limits=self._limits_of(entry.namespace.name))
 
     def by_name(self, name: str) -> Namespace:
         """Raises NamespaceNotFound."""

@@ -35,7 +35,7 @@ from server.core.rejected import NamespaceAlreadyExists
 from server.dynamic_config import DynamicConfig
 from server.endpoints import KIND as ENDPOINT_KIND
 from server.endpoints import Endpoints
-from server.environment import System
+from server.environment import System, pause
 from server.faces import Queues
 from server.frontend.activity import Activities
 from server.frontend.endpoints import EndpointRpcs
@@ -63,6 +63,7 @@ DEFAULT_NAMESPACE = "default"
 HEALTH_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+CONFIG_LOOK = 2 * SECOND  # the official server looks every minute
 GARBAGE_THRESHOLDS = (20_000, 20, 50)  # messages have no cycles: looking for them often is waste
 
 
@@ -116,8 +117,7 @@ async def running(settings: Settings, stop: asyncio.Event | None = None) -> Asyn
         if cluster is None:
             await _announce(stack, store, environment)
         matching = cluster.local if cluster else Matching(environment)
-        queues = cluster.queues if cluster else matching
-        owners = cluster.router if cluster else None
+        queues, owners = (cluster.queues, cluster.router) if cluster else (matching, None)
         endpoints = await _endpoints(store, environment, namespaces)
         engine = Engine(info.history_shard_count, store, environment, queues, namespaces, endpoints, owners=owners)
         matching.history = engine
@@ -135,6 +135,7 @@ async def running(settings: Settings, stop: asyncio.Event | None = None) -> Asyn
         services = [
             Service(d, table, namespaces, figures, owners, guard) for d, table in zip(_DESCRIPTORS, tables, strict=True)
         ]
+        _keep_up(stack, environment, config, namespaces)
         port = await _serve(stack, settings, config, services, matching, guard) if "frontend" in settings.roles else 0
         metrics_port = await _serve_metrics(stack, settings, figures)
         if "worker" in settings.roles:
@@ -295,6 +296,23 @@ async def _configs(store: Store, environment: System, matching: Matching) -> Que
     configs = QueueConfigs(store, environment, matching)
     await configs.load()
     return configs
+
+
+def _keep_up(stack: AsyncExitStack, environment: System, config: DynamicConfig, namespaces: Namespaces) -> None:
+    """The file of the dynamic configuration is looked at again and again."""
+
+    async def look() -> None:
+        while True:
+            await pause(environment, CONFIG_LOOK)
+            try:
+                if config.reload():
+                    namespaces.set_limits()
+                    log.info("the dynamic configuration has changed")
+            except SettingsError as error:
+                log.warning("the dynamic configuration stays as it was: %s", error)
+
+    looking = asyncio.get_running_loop().create_task(look())
+    stack.callback(looking.cancel)
 
 
 def _first_namespaces(settings: Settings, known: set[str]) -> tuple[str, ...]:

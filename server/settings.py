@@ -60,6 +60,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     search_attributes: Mapping[str, str] = field(default_factory=dict)
     dynamic_config: Mapping[str, object] = field(default_factory=dict)
+    dynamic_config_path: str = ""  # where some of it is from
     frontend_cert: str = ""
     frontend_key: str = ""
     frontend_client_ca: tuple[str, ...] = ()
@@ -313,7 +314,7 @@ def _address(host: str, port: str) -> Read:
 def _dynamic(name: str, value: object) -> dict[str, object]:
     content = dynamic_config_file(Path(value)) if isinstance(value, str) else value
     _require(isinstance(content, dict), f"{name} must be a file or hold keys and values")
-    return {"dynamic_config": content}
+    return {"dynamic_config": content, **({"dynamic_config_path": value} if isinstance(value, str) else {})}
 
 
 def _integer(name: str, value: object) -> int:

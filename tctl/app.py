@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from tctl.command import CommandError, Unread, names_first
 
 GROUPS = {
+    "config": "Check configuration files",
     "completion": "Print the completion script of a shell",
     "operator": "Manage namespaces, search attributes and the cluster",
     "schema": "Set up and update a store's schema",

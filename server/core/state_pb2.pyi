@@ -490,7 +490,7 @@ class NexusCancellation(_message.Message):
     def __init__(self, requested_event_id: _Optional[int] = ..., requested_time: _Optional[int] = ..., state: _Optional[int] = ..., calls: _Optional[_Union[NexusCalls, _Mapping]] = ...) -> None: ...
 
 class Outgoing(_message.Message):
-    __slots__ = ("kind", "source_namespace_id", "source_workflow_id", "source_run_id", "initiated_event_id", "request_id", "target_namespace_id", "target_workflow_id", "target_run_id", "first_run_id", "event", "source_namespace", "root", "priority", "parent_close_policy", "callback_id", "operation_token", "start_time", "links", "callback")
+    __slots__ = ("kind", "source_namespace_id", "source_workflow_id", "source_run_id", "initiated_event_id", "request_id", "target_namespace_id", "target_workflow_id", "target_run_id", "first_run_id", "event", "source_namespace", "root", "priority", "parent_close_policy", "callback_id", "operation_token", "start_time", "links", "callback", "versioning_override")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SOURCE_NAMESPACE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
@@ -511,6 +511,7 @@ class Outgoing(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
     CALLBACK_FIELD_NUMBER: _ClassVar[int]
+    VERSIONING_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
     kind: int
     source_namespace_id: str
     source_workflow_id: str
@@ -531,4 +532,5 @@ class Outgoing(_message.Message):
     start_time: int
     links: _containers.RepeatedCompositeFieldContainer[_message_pb2_1.Link]
     callback: _message_pb2_1.Callback
-    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2_1.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ..., callback_id: _Optional[str] = ..., operation_token: _Optional[str] = ..., start_time: _Optional[int] = ..., links: _Optional[_Iterable[_Union[_message_pb2_1.Link, _Mapping]]] = ..., callback: _Optional[_Union[_message_pb2_1.Callback, _Mapping]] = ...) -> None: ...
+    versioning_override: _message_pb2_1_1_1_1.VersioningOverride
+    def __init__(self, kind: _Optional[int] = ..., source_namespace_id: _Optional[str] = ..., source_workflow_id: _Optional[str] = ..., source_run_id: _Optional[str] = ..., initiated_event_id: _Optional[int] = ..., request_id: _Optional[str] = ..., target_namespace_id: _Optional[str] = ..., target_workflow_id: _Optional[str] = ..., target_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., event: _Optional[_Union[_message_pb2_1_1_1.HistoryEvent, _Mapping]] = ..., source_namespace: _Optional[str] = ..., root: _Optional[_Union[_message_pb2_1.WorkflowExecution, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., parent_close_policy: _Optional[int] = ..., callback_id: _Optional[str] = ..., operation_token: _Optional[str] = ..., start_time: _Optional[int] = ..., links: _Optional[_Iterable[_Union[_message_pb2_1.Link, _Mapping]]] = ..., callback: _Optional[_Union[_message_pb2_1.Callback, _Mapping]] = ..., versioning_override: _Optional[_Union[_message_pb2_1_1_1_1.VersioningOverride, _Mapping]] = ...) -> None: ...

@@ -76,3 +76,27 @@ def test_earlier_forms_become_today_s() -> None:
     assert versioning.today(VersioningOverride(behavior=1, pinned_version="d.1")) == PINNED
     with pytest.raises(InvalidArgument, match="not recognized"):
         versioning.check(VersioningOverride(behavior=9))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "build_id"),
+    [({}, "1"), ({"task_queue": {"name": "another"}}, ""), ({"versioning_override": versioning_of("2")}, "2")],
+)
+def test_a_child_goes_where_its_parent_is_pinned_to(asked: dict[str, Any], build_id: str) -> None:
+    run = Run(start_request(versioning_override=PINNED))
+    fields = {"workflow_id": "child", "workflow_type": {"name": "W"}, **asked}
+    commands = [command("START_CHILD_WORKFLOW_EXECUTION", **fields)]
+    request = RespondWorkflowTaskCompletedRequest(commands=commands)
+    sends: list[Outgoing] = []
+
+    def decide(step: Step) -> Any:
+        reply = completion.complete_workflow_task(step, token(polled), request)
+        sends.extend(note for _, note in step.sends)
+        return reply
+
+    polled = run.poll_workflow()
+    run.do(decide)
+    child = State(Key(run.namespace.id, "child", "child-run"))
+    children.begin_child(None, Step(child, run.now, run.namespace, run.ids), sends[0])
+    assert child.core.versioning_info.versioning_override.pinned.version.build_id == build_id
+    assert child.asked.versioning_override.pinned.version.build_id == build_id

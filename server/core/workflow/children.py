@@ -13,6 +13,7 @@ from temporalio.api.command.v1 import Command
 from temporalio.api.enums.v1 import EventType, ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 
 from server.core import cron, payloads, retry, search_attributes
@@ -21,7 +22,7 @@ from server.core.outcome import SEND_CHILD_CLOSED, SEND_NEXUS_START, SEND_PARENT
 from server.core.rejected import BadCommand, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Child, Outgoing
-from server.core.workflow import activity_options, close, commands, describe, start
+from server.core.workflow import activity_options, close, commands, describe, start, versioning
 from server.core.workflow.external import target_namespace_id
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def start_child_workflow_execution(step: Step, command: Command, completed_event
         "inherit_build_id": a.inherit_build_id,
         **_defaults(step, a),
     }
-    for name in ("input", "header", "priority"):
+    for name in ("input", "header", "priority", "versioning_override"):
         if a.HasField(name):  # type: ignore[arg-type]
             attributes[name] = getattr(a, name)
     event = step.emit(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, attributes, **commands.extras(command))
@@ -75,7 +76,18 @@ def ask(step: Step, event: HistoryEvent, request_id: str = "") -> None:
         source_namespace=step.namespace.name,
         root=describe.root_of(step.state),
         priority=step.state.core.priority if step.state.core.HasField("priority") else None,
+        versioning_override=_override(step.state, event),
     )
+
+
+def _override(state: State, event: HistoryEvent) -> VersioningOverride | None:
+    """The version that the child is to run on: what the command says, or that which its parent is made to run on, on the same queue."""
+    a = event.start_child_workflow_execution_initiated_event_attributes
+    if a.HasField("versioning_override"):
+        return versioning.today(a.versioning_override)
+    own = state.core.versioning_info.versioning_override
+    beside = a.namespace_id == state.key.namespace_id and a.task_queue.name == state.asked.task_queue.name
+    return own if beside and versioning.target(own) is not None else None
 
 
 def _check(step: Step, a: Any) -> None:
@@ -125,6 +137,8 @@ def _check_options(step: Step, a: Any, where: str) -> None:
         lambda wrong: f"invalid SearchAttributes on StartChildWorkflowCommand: {wrong}{where}",
     )
     _try(activity_options.check_priority, a.priority)
+    if a.HasField("versioning_override"):
+        _try(versioning.check, a.versioning_override)
     inherited, told = step.state.asked.task_queue.name, f'{where} TaskQueue=name:"{queue}"  kind:TASK_QUEUE_KIND_NORMAL'
     before = f"invalid TaskQueue on {ON}: "
     _try(activity_options.check_queue, queue or inherited, limits, inherited, before=before, after=told)
@@ -185,6 +199,8 @@ def begin_child(current: Step | None, new: Step, note: Outgoing) -> str:
     if a.HasField("priority") or note.HasField("priority"):
         request.priority.MergeFrom(note.priority)
         request.priority.MergeFrom(a.priority)
+    if note.HasField("versioning_override"):
+        request.versioning_override.CopyFrom(note.versioning_override)
     parent = {
         "parent_workflow_namespace": note.source_namespace,
         "parent_workflow_namespace_id": note.source_namespace_id,
