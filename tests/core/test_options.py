@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowType
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest, UpdateWorkflowExecutionOptionsRequest
 
 from server.core.rejected import FailedPrecondition, InvalidArgument
-from server.core.workflow import completion, options, versioning
+from server.core.state import Key, State
+from server.core.state_pb2 import Outgoing
+from server.core.step import Step
+from server.core.workflow import children, completion, options, versioning
 from tests.core.checks import check
 from tests.core.commands import command
 from tests.core.harness import Run, start_request, token
 
 PINNED = VersioningOverride(pinned={"behavior": 1, "version": {"deployment_name": "d", "build_id": "1"}})
+OTHER = VersioningOverride(pinned={"behavior": 1, "version": {"deployment_name": "d", "build_id": "2"}})
 
 
 def change(run: Run, *paths: str, **fields: Any) -> Any:
@@ -80,12 +86,12 @@ def test_earlier_forms_become_today_s() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "build_id"),
-    [({}, "1"), ({"task_queue": {"name": "another"}}, ""), ({"versioning_override": versioning_of("2")}, "2")],
+    [({}, "1"), ({"task_queue": TaskQueue(name="another")}, ""), ({"versioning_override": OTHER}, "2")],
 )
 def test_a_child_goes_where_its_parent_is_pinned_to(asked: dict[str, Any], build_id: str) -> None:
     run = Run(start_request(versioning_override=PINNED))
-    fields = {"workflow_id": "child", "workflow_type": {"name": "W"}, **asked}
-    commands = [command("START_CHILD_WORKFLOW_EXECUTION", **fields)]
+    fields = {"workflow_id": "child", "workflow_type": WorkflowType(name="W"), **asked}
+    commands = [command("start_child_workflow_execution", **fields)]
     request = RespondWorkflowTaskCompletedRequest(commands=commands)
     sends: list[Outgoing] = []
 

@@ -56,9 +56,11 @@ def start_child_workflow_execution(step: Step, command: Command, completed_event
         "inherit_build_id": a.inherit_build_id,
         **_defaults(step, a),
     }
-    for name in ("input", "header", "priority", "versioning_override"):
+    for name in ("input", "header", "priority"):
         if a.HasField(name):  # type: ignore[arg-type]
             attributes[name] = getattr(a, name)
+    if a.HasField("versioning_override"):
+        attributes["versioning_override"] = versioning.today(a.versioning_override)
     event = step.emit(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, attributes, **commands.extras(command))
     ask(step, event)
 
@@ -84,7 +86,7 @@ def _override(state: State, event: HistoryEvent) -> VersioningOverride | None:
     """The version that the child is to run on: what the command says, or that which its parent is made to run on, on the same queue."""
     a = event.start_child_workflow_execution_initiated_event_attributes
     if a.HasField("versioning_override"):
-        return versioning.today(a.versioning_override)
+        return a.versioning_override
     own = state.core.versioning_info.versioning_override
     beside = a.namespace_id == state.key.namespace_id and a.task_queue.name == state.asked.task_queue.name
     return own if beside and versioning.target(own) is not None else None
