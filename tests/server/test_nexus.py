@@ -314,3 +314,41 @@ async def test_a_callback_to_an_address_that_is_not_allowed_is_refused(served: P
     request = start_request("w", completion_callbacks=[{"nexus": {"url": "http://elsewhere/"}}])
     sentence = "invalid url: url does not match any configured callback address: http://elsewhere/"
     assert await served.refused("StartWorkflowExecution", request) == ("INVALID_ARGUMENT", sentence)
+
+
+async def test_a_callback_outlives_the_server(tmp_path: Path) -> None:
+    receiver = Receiver(503)
+    async with receiving(receiver) as url:
+        async with peer(tmp_path, dynamic_config=ALLOWED) as served:
+            await served.start("w", completion_callbacks=[{"nexus": {"url": url}}])
+            await work(served, COMPLETE)
+            await receiver.requests.get()
+        async with peer(tmp_path, dynamic_config=ALLOWED) as served:
+            header, _ = await asyncio.wait_for(receiver.requests.get(), 10)
+            assert header["Nexus-Operation-State"] == "succeeded"
+
+
+async def test_the_last_run_of_a_chain_calls_back_all_who_asked(tmp_path: Path) -> None:
+    receiver, other = Receiver(), Receiver()
+    again = Command(command_type=C.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION)
+    again.continue_as_new_workflow_execution_command_attributes.workflow_type.name = "type"
+    async with peer(tmp_path, dynamic_config=ALLOWED) as served, receiving(receiver) as url, receiving(other) as added:
+        await served.start("w", completion_callbacks=[{"nexus": {"url": url}}])
+        attached = start_request(
+            "w",
+            request_id="attached",
+            workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING",
+            on_conflict_options={"attach_request_id": True, "attach_completion_callbacks": True},
+            completion_callbacks=[{"nexus": {"url": added}}],
+        )
+        await served.workflow.StartWorkflowExecution(attached)
+        await work(served, again)
+        following = await work(served, COMPLETE)
+        for each in (receiver, other):
+            header, body = await asyncio.wait_for(each.requests.get(), 5)
+            assert (header["Nexus-Operation-State"], body) == ("succeeded", RESULT.data)
+            assert each.requests.empty()
+        started = following[0].workflow_execution_started_event_attributes
+        assert [callback.nexus.url for callback in started.completion_callbacks] == [url, added]
+        states = {c.state for c in (await described(served, "w")).callbacks}
+        assert states <= {CallbackState.CALLBACK_STATE_SCHEDULED, CallbackState.CALLBACK_STATE_SUCCEEDED}
