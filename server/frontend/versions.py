@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import WorkflowIdConflictPolicy as Conflict
 from temporalio.api.workflow.v1 import VersioningOverride
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
+    ExecuteMultiOperationRequest,
+    ExecuteMultiOperationResponse,
     ResetWorkflowExecutionRequest,
     ResetWorkflowExecutionResponse,
     UpdateWorkflowExecutionOptionsRequest,
@@ -19,7 +22,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import WORKFLOW_TASK, Namespace
-from server.core.rejected import FailedPrecondition
+from server.core.rejected import FailedPrecondition, MultiOperationAborted, MultiOperationFailed, NotFound
 from server.core.workflow import versioning
 from server.faces import Queues
 from server.history.service import Engine
@@ -44,6 +47,28 @@ class Versions:
         return lambda namespace, request: (check if request.HasField("versioning_override") else handle)(
             namespace, request
         )
+
+    async def execute_multi_operation(
+        self, namespace: Namespace, request: ExecuteMultiOperationRequest
+    ) -> ExecuteMultiOperationResponse:
+        """Looks only where the workflow is started. Raises MultiOperationFailed."""
+        begin = request.operations[0].start_workflow
+        try:
+            if begin.HasField("versioning_override"):
+                await self._check(namespace, begin.task_queue.name, begin.versioning_override)
+        except FailedPrecondition as missing:
+            ends = begin.workflow_id_conflict_policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
+            if ends or not await self._runs(namespace, begin.workflow_id):
+                raise MultiOperationFailed(missing, MultiOperationAborted()) from missing
+        return await self._engine.execute_multi_operation(namespace, request)
+
+    async def _runs(self, namespace: Namespace, workflow_id: str) -> bool:
+        asked = DescribeWorkflowExecutionRequest(execution={"workflow_id": workflow_id})  # type: ignore[arg-type]
+        try:
+            described = await self._engine.describe_workflow_execution(namespace, asked)
+        except NotFound:
+            return False
+        return not described.workflow_execution_info.HasField("close_time")
 
     async def reset_workflow_execution(
         self, namespace: Namespace, request: ResetWorkflowExecutionRequest

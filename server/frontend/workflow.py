@@ -60,7 +60,7 @@ def table(engine: Engine, queues: Queues) -> Table:
         "GetWorkflowExecutionHistoryReverse": Rpc(engine.get_workflow_execution_history_reverse, checks.of_execution),
         "UpdateWorkflowExecution": Rpc(engine.update_workflow_execution, checks_update.update),
         "PollWorkflowExecutionUpdate": Rpc(engine.poll_workflow_execution_update, checks_update.poll),
-        "ExecuteMultiOperation": Rpc(engine.execute_multi_operation, checks_update.multi_operation),
+        "ExecuteMultiOperation": Rpc(versions.execute_multi_operation, checks_update.multi_operation),
         "QueryWorkflow": Rpc(query, checks.query, contextual=True),
         "ResetStickyTaskQueue": Rpc(engine.reset_sticky_task_queue, checks.of_execution),
         "RespondWorkflowTaskCompleted": Rpc(engine.respond_workflow_task_completed, _completed),

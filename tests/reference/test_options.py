@@ -14,7 +14,7 @@ import pytest
 from temporalio.api.workflowservice import v1 as messages
 
 from tests.reference.conftest import Pair
-from tests.reference.test_histories import Teller, again, complete
+from tests.reference.test_histories import Teller, again, command, complete
 
 
 def refused(t: Teller, rpc: str, **fields: Any) -> Any:
@@ -38,6 +38,7 @@ def same(pair: Pair, story: Callable[[Teller], None]) -> None:
 
 
 PINNED = {"pinned": {"behavior": 1, "version": {"deployment_name": "d", "build_id": "1"}}}
+VERSIONED = {"deployment_name": "d", "build_id": "1", "worker_versioning_mode": 2}
 AUTO = {"auto_upgrade": True}
 
 
@@ -155,11 +156,47 @@ def starts(t: Teller) -> None:
     t.look()
 
 
+def children(t: Teller) -> None:
+    versioned_worker(t)
+    t.start(versioning_override=PINNED)
+    task = t.call("PollWorkflowTaskQueue", task_queue={"name": t.id}, deployment_options=VERSIONED)
+    fields: dict[str, Any] = {"workflow_type": {"name": "Type"}}
+    one = command("start_child_workflow_execution", workflow_id=f"{t.id}-same", **fields)
+    elsewhere = {"task_queue": {"name": f"{t.id}-other"}}
+    two = command("start_child_workflow_execution", workflow_id=f"{t.id}-other", **fields, **elsewhere)
+    own = {"versioning_override": {"behavior": 2}}
+    three = command("start_child_workflow_execution", workflow_id=f"{t.id}-own", **fields, **own)
+    t.answer(one, two, three, token=task.task_token)
+    for name in ("same", "other", "own"):
+        execution = {"workflow_id": f"{t.id}-{name}"}
+        history = None
+        while history is None:
+            with contextlib.suppress(grpc.RpcError):
+                history = t.call("GetWorkflowExecutionHistory", execution=execution).history
+        started = history.events[0].workflow_execution_started_event_attributes
+        t.told.append(str(started.versioning_override))
+    initiated = t.call("GetWorkflowExecutionHistory", execution={"workflow_id": t.id}).history.events
+    overrides = [
+        str(e.start_child_workflow_execution_initiated_event_attributes.versioning_override) for e in initiated
+    ]
+    t.told.append(overrides[4:7])
+
+
+def updates_with_start(t: Teller) -> None:
+    start = {**asked(t), "namespace": "default", "workflow_id_conflict_policy": 2, "versioning_override": PINNED}
+    execution = {"workflow_id": t.id}
+    meta = {"meta": {"update_id": "u"}, "input": {"name": "change"}}
+    update = {"namespace": "default", "workflow_execution": execution, "request": meta}
+    refused(t, "ExecuteMultiOperation", operations=[{"start_workflow": start}, {"update_workflow": update}])
+    t.start()
+    t.look()
+
+
 def asked(t: Teller, **fields: Any) -> dict[str, Any]:
     return {"workflow_id": t.id, "task_queue": {"name": t.id}, "workflow_type": {"name": "Type"}, **fields}
 
 
-STORIES = [priorities, auto_upgrade, refusals, pinned, starts]
+STORIES = [priorities, auto_upgrade, refusals, pinned, starts, children, updates_with_start]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

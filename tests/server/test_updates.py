@@ -286,6 +286,17 @@ async def test_a_start_that_fails_gives_the_update_up(served: Peer) -> None:
     assert change == (10, "Operation was aborted.")
 
 
+async def test_a_start_on_a_version_that_is_not_there_gives_the_update_up(served: Peer) -> None:
+    version = {"pinned": {"behavior": 1, "version": {"deployment_name": "d", "build_id": "1"}}}
+    asked_for = both(versioning_override=version)
+    sentence = "Pinned version 'd:1' is not present in task queue 'queue' of type 'Workflow'"
+    assert (await operations(served, asked_for))[1:] == [(9, sentence), (10, "Operation was aborted.")]
+    await served.start("w")
+    running = execute(served, asked_for)
+    await answer(served, accept(), respond())
+    assert not (await running).responses[0].start_workflow.started
+
+
 async def test_an_update_that_meets_the_end_of_its_run_starts_another(served: Peer) -> None:
     await served.start("w")
     await answer(served)
