@@ -174,7 +174,9 @@ def children(t: Teller) -> None:
             with contextlib.suppress(grpc.RpcError):
                 history = t.call("GetWorkflowExecutionHistory", execution=execution).history
         started = history.events[0].workflow_execution_started_event_attributes
-        t.told.append(str(started.versioning_override))
+        t.told.append([str(started.versioning_override), str(started.inherited_pinned_version)])
+        described = t.call("DescribeWorkflowExecution", execution=execution).workflow_execution_info
+        t.told.append(str(described.versioning_info))
     initiated = t.call("GetWorkflowExecutionHistory", execution={"workflow_id": t.id}).history.events
     overrides = [
         str(e.start_child_workflow_execution_initiated_event_attributes.versioning_override) for e in initiated

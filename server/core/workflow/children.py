@@ -203,13 +203,15 @@ def begin_child(current: Step | None, new: Step, note: Outgoing) -> str:
         request.priority.MergeFrom(a.priority)
     if note.HasField("versioning_override"):
         request.versioning_override.CopyFrom(note.versioning_override)
-    parent = {
+    parent: dict[str, Any] = {
         "parent_workflow_namespace": note.source_namespace,
         "parent_workflow_namespace_id": note.source_namespace_id,
         "parent_workflow_execution": {"workflow_id": note.source_workflow_id, "run_id": note.source_run_id},
         "parent_initiated_event_id": note.initiated_event_id,
         "root_workflow_execution": note.root,
     }
+    if note.versioning_override.HasField("pinned") and not a.HasField("versioning_override"):
+        parent["inherited_pinned_version"] = note.versioning_override.pinned.version
     return start.start_workflow_execution(current, new, request, **parent).run_id
 
 

@@ -316,6 +316,9 @@ def apply_workflow_execution_started(state: State, event: HistoryEvent) -> None:
             getattr(core, name).CopyFrom(getattr(a, name))
     if a.HasField("versioning_override") and versioning.set_override(state, a.versioning_override):
         builds.note_version(state)
+    if a.HasField("inherited_pinned_version"):
+        core.versioning_info.deployment_version.CopyFrom(a.inherited_pinned_version)
+        core.versioning_info.behavior = versioning.PINNED
     callbacks.register(state, "start", "", a.completion_callbacks, now)
     if a.HasField("prev_auto_reset_points"):
         core.auto_reset_points.CopyFrom(a.prev_auto_reset_points)

@@ -127,6 +127,8 @@ def shown(info: WorkflowExecutionVersioningInfo) -> WorkflowExecutionVersioningI
     """As callers see it: with the fields of earlier releases (AddV31VersioningInfoToV32)."""
     out = WorkflowExecutionVersioningInfo()
     out.CopyFrom(info)
+    if out.HasField("deployment_version"):
+        out.version = f"{out.deployment_version.deployment_name}.{out.deployment_version.build_id}"
     override = out.versioning_override
     if override.WhichOneof("override") == "auto_upgrade":
         override.behavior = AUTO_UPGRADE
