@@ -16,7 +16,7 @@ from temporalio.api.nexus.v1 import Endpoint
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
 
 from server.cluster.peers_pb2 import QueueReply
-from server.core.outcome import Namespace, Poll
+from server.core.outcome import Namespace, Poll, base_of
 from server.core.state import Key
 from server.core.state_pb2 import Outgoing, Waiting
 
@@ -45,7 +45,7 @@ def task_of(row: Waiting, shard: int, id: int) -> Task:
     """The task of a waiting row."""
     return Task(
         row.kind,
-        row.namespace_id,
+        base_of(row.namespace_id),
         row.queue,
         row.normal_queue,
         Key(row.namespace_id, row.workflow_id, row.run_id),
@@ -63,7 +63,7 @@ def task_of(row: Waiting, shard: int, id: int) -> Task:
 def waiting_row(task: Task) -> Waiting:
     """The inverse of `task_of`, but for shard and id."""
     return Waiting(
-        namespace_id=task.namespace_id,
+        namespace_id=task.key.namespace_id,
         workflow_id=task.key.workflow_id,
         run_id=task.key.run_id,
         scheduled_event_id=task.scheduled_event_id,

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceResponse
 from drivers.base import Conflict, Record, Store
 from server.core import search_attributes
 from server.core.limits import Limits
-from server.core.outcome import Namespace
+from server.core.outcome import Namespace, activities_of, base_of
 from server.core.rejected import NamespaceAlreadyExists, NamespaceNotFound, Unavailable
 from server.environment import Environment
 
@@ -37,6 +37,11 @@ class Entry:
     namespace: Namespace
     described: DescribeNamespaceResponse
     version: int
+
+    @property
+    def activities(self) -> Namespace:
+        """As activities of no workflow know it."""
+        return replace(self.namespace, id=activities_of(self.namespace.id))
 
     @property
     def state(self) -> int:
@@ -69,8 +74,9 @@ class Namespaces:
             self._replace(name, None)
 
     def by_id(self, namespace_id: str) -> Namespace:
-        """Raises NamespaceNotFound."""
-        return self.entry_by_id(namespace_id).namespace
+        """See server.faces.Namespaces; the id may be that of the activities of no workflow. Raises NamespaceNotFound."""
+        entry = self.entry_by_id(base_of(namespace_id))
+        return entry.namespace if namespace_id == entry.namespace.id else entry.activities
 
     def set_limits(self) -> None:
         """The limits are what the configuration says now."""

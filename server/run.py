@@ -45,6 +45,7 @@ from server.frontend.operator import Delete, NamespaceDeletion, SearchAttributeR
 from server.frontend.queue_config import KIND as QUEUE_KIND
 from server.frontend.queue_config import QueueConfigs
 from server.frontend.rpc import Service, Table
+from server.frontend.standalone import StandaloneActivities
 from server.frontend.system import System as SystemRpcs
 from server.frontend.task_queue import TaskQueues
 from server.frontend.visibility import Lists
@@ -166,6 +167,7 @@ def _tables(
             **Activities(engine).table(),
             **TaskQueues(queues, configs, address).table(),
             **Lists(_visibility(store), environment).table(),
+            **StandaloneActivities(engine, _visibility(store), environment).table(),
             **NamespaceRpcs(namespaces, config).table(),
             **system.table(),
         },

@@ -19,6 +19,7 @@ from server.frontend.activity import Activities
 from server.frontend.endpoints import EndpointRpcs
 from server.frontend.namespace import NamespaceRpcs
 from server.frontend.operator import NamespaceDeletion, SearchAttributeRpcs
+from server.frontend.standalone import StandaloneActivities
 from server.frontend.system import System
 from server.frontend.task_queue import TaskQueues
 from server.frontend.visibility import Lists
@@ -139,6 +140,7 @@ def served() -> set[str]:
         *SearchAttributeRpcs(any).table(),
         *NamespaceDeletion(any, any, any, any).table(),
         *EndpointRpcs(any, any).table(),
+        *StandaloneActivities(any, any, any).table(),
         *system.operator_table(),
     }
 

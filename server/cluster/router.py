@@ -152,7 +152,7 @@ class Router:
             reply = await self._peers.ask(process, "StartTask", request)
             return None if reply.moot else reply.data
 
-        found: bytes | None = await self._at_owner(task.namespace_id, task.key.workflow_id, here, there)
+        found: bytes | None = await self._at_owner(task.key.namespace_id, task.key.workflow_id, here, there)
         return found
 
     async def backlog(

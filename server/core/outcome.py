@@ -111,9 +111,19 @@ class Outcome(NamedTuple):
         return self.events[-1].event_id
 
 
+def activities_of(namespace_id: str) -> str:
+    """The namespace id in the keys of activities of no workflow."""
+    return f"{namespace_id}/a"
+
+
+def base_of(namespace_id: str) -> str:
+    """The id of the namespace, whatever kind of entity a key is of."""
+    return namespace_id.partition("/")[0]
+
+
 def row_kind(kind: int, namespace_id: str, queue: str) -> str:
     """The kind of a waiting row: all tasks of one queue share it."""
-    return f"{_LETTERS[kind]}/{namespace_id}/{queue}"
+    return f"{_LETTERS[kind]}/{base_of(namespace_id)}/{queue}"
 
 
 def timestamp(ns: int) -> Timestamp:

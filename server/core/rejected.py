@@ -73,6 +73,15 @@ class AlreadyStarted(Rejected):
         self.first_run_id = first_run_id
 
 
+class ActivityAlreadyStarted(Rejected):
+    """The activity id is taken by an activity of no workflow."""
+
+    def __init__(self, start_request_id: str, run_id: str) -> None:
+        super().__init__("activity execution already started")
+        self.start_request_id = start_request_id
+        self.run_id = run_id
+
+
 class AlreadyExists(Rejected):
     """The thing to make is there."""
 

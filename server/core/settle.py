@@ -6,7 +6,7 @@ from server.core import bounds
 from server.core.outcome import ACTIVITY_TASK, WORKFLOW_TASK
 from server.core.state import PAUSED, RUNNING
 from server.core.step import Step
-from server.core.workflow import callbacks, children, tasks, updates
+from server.core.workflow import callbacks, children, standalone, tasks, updates
 
 
 def settle(step: Step) -> None:
@@ -18,9 +18,11 @@ def settle(step: Step) -> None:
         core.task_attempt = 1  # news came: the next task is no repetition of the failing one
         core.unseen = True
         step.flush()
+    if state.standalone:
+        standalone.settle(step)
     if not state.running:
         _close(step)
-    elif state.paused or core.HasField("task"):
+    elif state.standalone or state.paused or core.HasField("task"):
         pass
     elif core.unseen and not core.first_task_at:
         tasks.schedule(step)

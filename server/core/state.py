@@ -170,6 +170,11 @@ class State:
         return self.core.status in (RUNNING, PAUSED)
 
     @property
+    def standalone(self) -> bool:
+        """It is an activity of no workflow."""
+        return "/" in self.key.namespace_id
+
+    @property
     def paused(self) -> bool:
         """It is running, but workers get nothing new."""
         return self.core.status == PAUSED

@@ -12,7 +12,6 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from server.core.outcome import Namespace
-from server.core.rejected import NotFound
 from server.core.workflow.activity_edits import AnyControl
 from server.frontend import checks
 from server.frontend.rpc import Rpc, Table
@@ -62,8 +61,7 @@ def _by_id(request: ById, namespace: Namespace) -> None:
 
 def _named(request: ById, _namespace: Namespace) -> None:
     checks.require(request.activity_id, NO_ACTIVITY_ID)
-    if not request.workflow_id:  # an activity of no workflow: there are none
-        raise NotFound(f"activity not found for ID: {request.activity_id}")
+    request.workflow_id = request.workflow_id or request.activity_id  # an activity of no workflow
     checks.require(not request.run_id or checks.is_uuid(request.run_id), "RunId is not valid UUID.")
 
 

@@ -17,7 +17,7 @@ from temporalio.api.enums.v1 import NamespaceState
 from server import tokens
 from server.access.guard import Check, Guard
 from server.cluster.router import Router
-from server.core.outcome import Namespace
+from server.core.outcome import Namespace, base_of
 from server.core.rejected import Internal, InvalidArgument, NamespaceInvalidState, Rejected, Unimplemented
 from server.frontend.errors import answered, refuse
 from server.namespaces import REGISTERED, Entry, Namespaces
@@ -192,12 +192,16 @@ def _workflow_of(request_type: Any) -> Callable[[Any], str] | None:
         return lambda request: str(request.update_ref.workflow_execution.workflow_id)
     if "operations" in fields:
         return lambda request: str(request.operations[0].start_workflow.workflow_id)
+    if "activity_id" in fields:  # of a workflow, or of none
+        return lambda request: str(getattr(request, "workflow_id", "") or request.activity_id)
     return (lambda request: str(request.workflow_id)) if "workflow_id" in fields else None
 
 
 def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
     """Finds the namespace that a request is for (common/rpc/interceptor/namespace_validator.go)."""
     allowed = (REGISTERED,) if rpc in ONLY_REGISTERED else (REGISTERED, DEPRECATED)
+
+    of_activity = "activity_id" in request_type.fields_by_name
 
     def open_for_it(entry: Entry) -> Namespace:
         if entry.state not in allowed:
@@ -210,16 +214,19 @@ def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
             raise InvalidArgument(NAMESPACE_TOO_LONG)
         if not name:
             raise InvalidArgument(NAMESPACE_EMPTY)
-        return open_for_it(namespaces.entry(name))
+        entry = namespaces.entry(name)
+        namespace = open_for_it(entry)
+        return entry.activities if of_activity and not getattr(request, "workflow_id", "") else namespace
 
     def by_token(request: Any) -> Namespace:
         token = tokens.decode_task(request.task_token)
-        entry = namespaces.entry_by_id(token.namespace_id)
+        entry = namespaces.entry_by_id(base_of(token.namespace_id))
         if not request.namespace:
             request.namespace = entry.namespace.name
         elif request.namespace != entry.namespace.name:
             _mismatch(request.namespace)
-        return open_for_it(entry)
+        open_for_it(entry)
+        return namespaces.by_id(token.namespace_id)
 
     def _mismatch(name: str) -> None:
         if len(name) > NAMESPACE_LENGTH_MAX:

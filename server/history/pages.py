@@ -7,7 +7,8 @@ was written since the page before is shown too.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from temporalio.api.enums.v1 import HistoryEventFilterType
 from temporalio.api.workflowservice.v1 import (
@@ -28,6 +29,8 @@ from server.history.cache import Run
 
 if TYPE_CHECKING:
     from server.history.shard import Shard
+
+V = TypeVar("V")
 
 WAIT_SECONDS_MAX = 20.0  # dynamic config history.longPollExpirationInterval
 WAIT_SECONDS_SPARE = 1.0  # the answer leaves that long before the caller gives up: common.DefaultLongPollBuffer
@@ -110,30 +113,45 @@ async def reverse(shard: Shard, namespace_id: str, request: GetWorkflowExecution
 
 async def _wait(shard: Shard, key: tuple[str, str, str], after: int | None, timeout: float | None) -> View:
     """The run once it has closed or has events from `after` (None: once it has closed), or as it is when the time is over."""
+    return await until(
+        shard, key, _view, lambda view: not view.running or (after is not None and view.next_event_id > after), timeout
+    )
+
+
+async def until(
+    shard: Shard,
+    key: tuple[str, str, str],
+    view: Callable[[Run], V],
+    enough: Callable[[V], bool],
+    timeout: float | None,
+) -> V:
+    """What `view` makes of the run once that is `enough`, or as it is when the time is over. Raises Missing, Unavailable."""
     patience = WAIT_SECONDS_MAX if timeout is None else min(WAIT_SECONDS_MAX, timeout - WAIT_SECONDS_SPARE)
     end = shard.parts.environment.monotonic() + patience
     watchers: list[asyncio.Future[None]] = []
+    runs: list[Run] = []
 
-    def look(run: Run) -> View:
-        view = _view(run)
-        if view.running and (after is None or view.next_event_id <= after):
+    def look(run: Run) -> V:
+        seen = view(run)
+        runs[:] = [run]
+        if not enough(seen):
             watchers[:] = [asyncio.get_running_loop().create_future()]
             run.watchers += watchers
-        return view
+        return seen
 
     while True:
-        view = await shard.look(*key, look)
+        seen = await shard.look(*key, look)
         left = end - shard.parts.environment.monotonic()
         if not watchers:
-            return view
+            return seen
         try:
             done, _ = await asyncio.wait(watchers, timeout=max(left, 0))
         finally:
-            if not watchers[0].done() and watchers[0] in view.run.watchers:
-                view.run.watchers.remove(watchers[0])
+            if not watchers[0].done() and watchers[0] in runs[0].watchers:
+                runs[0].watchers.remove(watchers[0])
         if not done:
-            return view
-        key, watchers = (key[0], key[1], view.run.key.run_id), []
+            return seen
+        key, watchers = (key[0], key[1], runs[0].key.run_id), []
 
 
 def _view(run: Run) -> View:

@@ -186,7 +186,7 @@ class Shards:
             return reader.start(step, shard.cached(step.state), task, poll)
 
         try:
-            namespace = self._parts.namespaces.by_id(task.namespace_id)
+            namespace = self._parts.namespaces.by_id(task.key.namespace_id)
             started = await shard.run(namespace, key.workflow_id, key.run_id, start)
         except NotFound:
             shard.forget(task)

@@ -22,7 +22,7 @@ from drivers.base import (
     Visible,
 )
 from drivers.base import Task as Row
-from server.core.outcome import Dispatch, Outcome, Updated, row_kind
+from server.core.outcome import Dispatch, Outcome, Updated, base_of, row_kind
 from server.core.rejected import Rejected
 from server.core.settle import settle
 from server.core.state import State
@@ -110,7 +110,7 @@ class Turn:
     def _task(self, state: State, d: Dispatch) -> Task:
         return Task(
             d.kind,
-            state.key.namespace_id,
+            base_of(state.key.namespace_id),
             d.queue,
             d.normal_queue,
             state.key,
@@ -185,7 +185,7 @@ class Turn:
             self._after(self._news[0].run)
         for news in self._news:
             self._shard.clockwork.note(RunKey(*news.run.key), news.wake_at)
-            if news.events:
+            if news.events or "/" in news.run.key.namespace_id:  # of an activity every change is news
                 news.run.told()
             if news.idle:
                 news.run.unblock()

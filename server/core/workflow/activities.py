@@ -35,7 +35,7 @@ from server.core import failures, retry
 from server.core.deadline import Deadline
 from server.core.durations import duration
 from server.core.outcome import ACTIVITY_TASK, Poll, timestamp
-from server.core.rejected import BadCommand, InvalidArgument, NotFound
+from server.core.rejected import BadCommand, FailedPrecondition, InvalidArgument, NotFound
 from server.core.state import State
 from server.core.state_pb2 import Activity, TaskToken
 from server.core.workflow import activity_options, commands
@@ -93,14 +93,17 @@ def request_cancel_activity_task(step: Step, command: Command, completed_event_i
     activity = step.state.activities.get(id)
     if activity.cancel_requested if activity is not None else not _ended_unseen(step, id):
         raise BadCommand(bad, f"{BAD_ACTION}: add-activitytask-cancel-requested-event, ScheduledEventID: {id}")
-    attributes = {"scheduled_event_id": id, "workflow_task_completed_event_id": completed_event_id}
-    event = step.emit(E.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED, attributes, **commands.extras(command))
+    more = {"workflow_task_completed_event_id": completed_event_id}
+    request_cancel(step, id, step.completed_by(completed_event_id), more, **commands.extras(command))
+
+
+def request_cancel(step: Step, id: int, identity: str, more: dict[str, Any] | None = None, **fields: Any) -> None:
+    """The activity, if it has not ended, is to be cancelled."""
+    activity = step.state.activities.get(id)
+    attributes = {"scheduled_event_id": id, **(more or {})}
+    event = step.emit(E.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED, attributes, **fields)
     if activity is not None and not activity.started_time:
-        how = {
-            "latest_cancel_requested_event_id": event.event_id,
-            "details": NOT_STARTED,
-            "identity": step.completed_by(completed_event_id),
-        }
+        how = {"latest_cancel_requested_event_id": event.event_id, "details": NOT_STARTED, "identity": identity}
         _end(step, activity, E.EVENT_TYPE_ACTIVITY_TASK_CANCELED, how, late=True)
 
 
@@ -198,8 +201,7 @@ def start_activity_task(
         raise NotFound(GONE)
     if activity.started_time:
         if activity.request_id != poll.request_id:
-            msg = "Activity task already started."
-            raise NotFound(msg)
+            raise NotFound("Activity task already started.")
         return _started(step, activity)
     _take(step, activity, poll)
     return _started(step, activity)
@@ -252,6 +254,10 @@ def _started(step: Step, activity: Activity) -> PollActivityTaskQueueResponse:
     )
     if activity.HasField("heartbeat_details"):
         response.heartbeat_details.CopyFrom(activity.heartbeat_details)
+    if state.standalone:
+        response.ClearField("workflow_type")
+        response.ClearField("workflow_execution")
+        response.activity_run_id = key.run_id
     return response
 
 
@@ -300,14 +306,15 @@ def fail_activity(
 def cancel_activity(
     step: Step, ref: TaskToken, request: RespondActivityTaskCanceledRequest | RespondActivityTaskCanceledByIdRequest
 ) -> None:
-    """The worker stopped because the workflow asked for it. Raises NotFound, InvalidArgument (when it had not)."""
+    """The worker stopped because it was asked to. Raises NotFound, InvalidArgument and (of no workflow) FailedPrecondition when it was not."""
     activity = _named(step.state, ref)
     _check_held(activity, ref)
     if request.details.ByteSize() > step.namespace.limits.blob_size_bytes_max:
         return _fail(step, activity, failures.CANCEL_DETAILS_TOO_LARGE, request.identity)
     if not activity.cancel_requested:
-        msg = "unable to mark activity as canceled without activity being request canceled first"
-        raise InvalidArgument(msg)
+        if step.state.standalone:
+            raise FailedPrecondition("invalid transition from Started")
+        raise InvalidArgument("unable to mark activity as canceled without activity being request canceled first")
     how: dict[str, Any] = {
         "latest_cancel_requested_event_id": activity.cancel_requested_event_id,
         "identity": request.identity,
@@ -577,11 +584,11 @@ def apply_activity_task_canceled(state: State, event: HistoryEvent) -> None:
 
 
 def _forget(state: State, id: int) -> None:
-    activity_id = state.activities[id].activity_id
-    if (
-        state.activity_ids[activity_id] == id
-    ):  # the workflow may have used it again while the end of this one was buffered
-        del state.activity_ids[activity_id]
+    activity = state.activities[id]
+    if state.standalone:
+        state.core.ended_activity.CopyFrom(activity)
+    if state.activity_ids[activity.activity_id] == id:  # else used again while the end of this one was buffered
+        del state.activity_ids[activity.activity_id]
     del state.activities[id]
 
 

@@ -126,6 +126,11 @@ def continue_as_new_workflow_execution(step: Step, command: Command, completed_e
     chains.continue_as_new(step, a, event.workflow_execution_continued_as_new_event_attributes)
 
 
+def end(step: Step, event_type: int, attributes: dict[str, Any]) -> None:
+    """Ends a run that no other follows."""
+    _close(step, event_type, attributes)
+
+
 def _close(step: Step, event_type: int, attributes: dict[str, Any], **fields: Any) -> HistoryEvent:
     event = step.emit(event_type, attributes, **fields)
     step.state.core.retention_deadline = step.now + step.namespace.retention

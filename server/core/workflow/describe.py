@@ -55,7 +55,7 @@ def describe(state: State, now: int, namespace: Namespace) -> DescribeWorkflowEx
     response = DescribeWorkflowExecutionResponse(
         execution_config=_config(state),
         workflow_execution_info=_info(state),
-        pending_activities=[_activity(a, now) for a in state.activities.values()],
+        pending_activities=[pending_activity(a, now) for a in state.activities.values()],
         pending_children=[_child(c) for c in state.children.values()],
         pending_nexus_operations=[_operation(o) for o in state.nexus.values()],
         callbacks=[_callback(state, c) for c in state.callbacks.values()],
@@ -218,7 +218,7 @@ def _calls(info: PendingNexusOperationInfo | NexusOperationCancellationInfo | Ca
         info.last_attempt_failure.CopyFrom(calls.last_attempt_failure)
 
 
-def _activity(a: Activity, now: int) -> PendingActivityInfo:
+def pending_activity(a: Activity, now: int) -> PendingActivityInfo:
     info = PendingActivityInfo(
         activity_id=a.activity_id,
         activity_type=ActivityType(name=a.activity_type),
