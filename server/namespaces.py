@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceResponse
 from drivers.base import Conflict, Record, Store
 from server.core import search_attributes
 from server.core.limits import Limits
-from server.core.outcome import Namespace, activities_of, base_of
+from server.core.outcome import Namespace, base_of
 from server.core.rejected import NamespaceAlreadyExists, NamespaceNotFound, Unavailable
 from server.environment import Environment
 
@@ -37,11 +37,6 @@ class Entry:
     namespace: Namespace
     described: DescribeNamespaceResponse
     version: int
-
-    @property
-    def activities(self) -> Namespace:
-        """As activities of no workflow know it."""
-        return replace(self.namespace, id=activities_of(self.namespace.id))
 
     @property
     def state(self) -> int:
@@ -74,9 +69,9 @@ class Namespaces:
             self._replace(name, None)
 
     def by_id(self, namespace_id: str) -> Namespace:
-        """See server.faces.Namespaces; the id may be that of the activities of no workflow. Raises NamespaceNotFound."""
+        """See server.faces.Namespaces; the id may be that of entities of no workflow. Raises NamespaceNotFound."""
         entry = self.entry_by_id(base_of(namespace_id))
-        return entry.namespace if namespace_id == entry.namespace.id else entry.activities
+        return entry.namespace if namespace_id == entry.namespace.id else replace(entry.namespace, id=namespace_id)
 
     def set_limits(self) -> None:
         """The limits are what the configuration says now."""

@@ -46,6 +46,7 @@ from server.frontend.queue_config import KIND as QUEUE_KIND
 from server.frontend.queue_config import QueueConfigs
 from server.frontend.rpc import Service, Table
 from server.frontend.standalone import StandaloneActivities
+from server.frontend.standalone_nexus import StandaloneOperations
 from server.frontend.system import System as SystemRpcs
 from server.frontend.task_queue import TaskQueues
 from server.frontend.visibility import Lists
@@ -168,6 +169,7 @@ def _tables(
             **TaskQueues(queues, configs, address).table(),
             **Lists(_visibility(store), environment).table(),
             **StandaloneActivities(engine, _visibility(store), environment).table(),
+            **StandaloneOperations(engine, _visibility(store), environment).table(),
             **NamespaceRpcs(namespaces, config).table(),
             **system.table(),
         },

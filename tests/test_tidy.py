@@ -20,6 +20,7 @@ from server.frontend.endpoints import EndpointRpcs
 from server.frontend.namespace import NamespaceRpcs
 from server.frontend.operator import NamespaceDeletion, SearchAttributeRpcs
 from server.frontend.standalone import StandaloneActivities
+from server.frontend.standalone_nexus import StandaloneOperations
 from server.frontend.system import System
 from server.frontend.task_queue import TaskQueues
 from server.frontend.visibility import Lists
@@ -141,6 +142,7 @@ def served() -> set[str]:
         *NamespaceDeletion(any, any, any, any).table(),
         *EndpointRpcs(any, any).table(),
         *StandaloneActivities(any, any, any).table(),
+        *StandaloneOperations(any, any, any).table(),
         *system.operator_table(),
     }
 

@@ -116,6 +116,11 @@ def activities_of(namespace_id: str) -> str:
     return f"{namespace_id}/a"
 
 
+def operations_of(namespace_id: str) -> str:
+    """The namespace id in the keys of Nexus operations of no workflow."""
+    return f"{namespace_id}/n"
+
+
 def base_of(namespace_id: str) -> str:
     """The id of the namespace, whatever kind of entity a key is of."""
     return namespace_id.partition("/")[0]

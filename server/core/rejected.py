@@ -82,6 +82,15 @@ class ActivityAlreadyStarted(Rejected):
         self.run_id = run_id
 
 
+class OperationAlreadyStarted(Rejected):
+    """The operation id is taken by a Nexus operation of no workflow."""
+
+    def __init__(self, start_request_id: str, run_id: str) -> None:
+        super().__init__(f"nexus operation execution already started: request_id={start_request_id}, run_id={run_id}")
+        self.start_request_id = start_request_id
+        self.run_id = run_id
+
+
 class AlreadyExists(Rejected):
     """The thing to make is there."""
 

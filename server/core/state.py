@@ -171,7 +171,7 @@ class State:
 
     @property
     def standalone(self) -> bool:
-        """It is an activity of no workflow."""
+        """It is an activity, or a Nexus operation, of no workflow."""
         return "/" in self.key.namespace_id
 
     @property

@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Core(_message.Message):
-    __slots__ = ("status", "next_event_id", "start_time", "execution_time", "close_time", "close_event_id", "run_deadline", "execution_deadline", "first_task_at", "last_started_event_id", "task", "sticky", "memo", "search_attributes", "cancel_requested", "cancel_request_id", "history_size_bytes", "signal_count", "state_transition_count", "new_run_id", "unseen", "buffered_seq", "task_attempt", "retention_deadline", "most_recent_worker_version_stamp", "auto_reset_points", "versioning_info", "priority", "original_run_id", "first_run_id", "task_retry_at", "worker_deployment_name", "assigned_build_id", "update_count", "workflow_task_timeout", "external_payload_count", "external_payload_size_bytes", "task_heartbeat_since", "task_last_failure_cause", "reset_run_id", "base_run_id", "cancel_reason", "ended_activity", "pause")
+    __slots__ = ("status", "next_event_id", "start_time", "execution_time", "close_time", "close_event_id", "run_deadline", "execution_deadline", "first_task_at", "last_started_event_id", "task", "sticky", "memo", "search_attributes", "cancel_requested", "cancel_request_id", "history_size_bytes", "signal_count", "state_transition_count", "new_run_id", "unseen", "buffered_seq", "task_attempt", "retention_deadline", "most_recent_worker_version_stamp", "auto_reset_points", "versioning_info", "priority", "original_run_id", "first_run_id", "task_retry_at", "worker_deployment_name", "assigned_build_id", "update_count", "workflow_task_timeout", "external_payload_count", "external_payload_size_bytes", "task_heartbeat_since", "task_last_failure_cause", "reset_run_id", "base_run_id", "cancel_reason", "ended_activity", "ended_operation", "pause")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     NEXT_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class Core(_message.Message):
     BASE_RUN_ID_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REASON_FIELD_NUMBER: _ClassVar[int]
     ENDED_ACTIVITY_FIELD_NUMBER: _ClassVar[int]
+    ENDED_OPERATION_FIELD_NUMBER: _ClassVar[int]
     PAUSE_FIELD_NUMBER: _ClassVar[int]
     status: int
     next_event_id: int
@@ -101,8 +102,9 @@ class Core(_message.Message):
     base_run_id: str
     cancel_reason: str
     ended_activity: Activity
+    ended_operation: NexusOperation
     pause: Pause
-    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2_1.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2_1.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2_1.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ..., reset_run_id: _Optional[str] = ..., base_run_id: _Optional[str] = ..., cancel_reason: _Optional[str] = ..., ended_activity: _Optional[_Union[Activity, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+    def __init__(self, status: _Optional[int] = ..., next_event_id: _Optional[int] = ..., start_time: _Optional[int] = ..., execution_time: _Optional[int] = ..., close_time: _Optional[int] = ..., close_event_id: _Optional[int] = ..., run_deadline: _Optional[int] = ..., execution_deadline: _Optional[int] = ..., first_task_at: _Optional[int] = ..., last_started_event_id: _Optional[int] = ..., task: _Optional[_Union[WorkflowTask, _Mapping]] = ..., sticky: _Optional[_Union[Sticky, _Mapping]] = ..., memo: _Optional[_Union[_message_pb2_1.Memo, _Mapping]] = ..., search_attributes: _Optional[_Union[_message_pb2_1.SearchAttributes, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., cancel_request_id: _Optional[str] = ..., history_size_bytes: _Optional[int] = ..., signal_count: _Optional[int] = ..., state_transition_count: _Optional[int] = ..., new_run_id: _Optional[str] = ..., unseen: _Optional[bool] = ..., buffered_seq: _Optional[int] = ..., task_attempt: _Optional[int] = ..., retention_deadline: _Optional[int] = ..., most_recent_worker_version_stamp: _Optional[_Union[_message_pb2_1.WorkerVersionStamp, _Mapping]] = ..., auto_reset_points: _Optional[_Union[_message_pb2_1_1_1_1.ResetPoints, _Mapping]] = ..., versioning_info: _Optional[_Union[_message_pb2_1_1_1_1.WorkflowExecutionVersioningInfo, _Mapping]] = ..., priority: _Optional[_Union[_message_pb2_1.Priority, _Mapping]] = ..., original_run_id: _Optional[str] = ..., first_run_id: _Optional[str] = ..., task_retry_at: _Optional[int] = ..., worker_deployment_name: _Optional[str] = ..., assigned_build_id: _Optional[str] = ..., update_count: _Optional[int] = ..., workflow_task_timeout: _Optional[int] = ..., external_payload_count: _Optional[int] = ..., external_payload_size_bytes: _Optional[int] = ..., task_heartbeat_since: _Optional[int] = ..., task_last_failure_cause: _Optional[str] = ..., reset_run_id: _Optional[str] = ..., base_run_id: _Optional[str] = ..., cancel_reason: _Optional[str] = ..., ended_activity: _Optional[_Union[Activity, _Mapping]] = ..., ended_operation: _Optional[_Union[NexusOperation, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
 
 class Pause(_message.Message):
     __slots__ = ("time", "identity", "reason", "request_id")
@@ -413,7 +415,7 @@ class External(_message.Message):
     def __init__(self, initiated_event_id: _Optional[int] = ..., send_id: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class NexusOperation(_message.Message):
-    __slots__ = ("scheduled_event_id", "endpoint", "endpoint_id", "service", "operation", "request_id", "header", "scheduled_time", "schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "started_time", "operation_token", "start", "cancellation")
+    __slots__ = ("scheduled_event_id", "endpoint", "endpoint_id", "service", "operation", "request_id", "header", "scheduled_time", "schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "started_time", "operation_token", "start", "cancellation", "links")
     class HeaderEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -436,6 +438,7 @@ class NexusOperation(_message.Message):
     OPERATION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     CANCELLATION_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
     scheduled_event_id: int
     endpoint: str
     endpoint_id: str
@@ -451,7 +454,8 @@ class NexusOperation(_message.Message):
     operation_token: str
     start: NexusCalls
     cancellation: NexusCancellation
-    def __init__(self, scheduled_event_id: _Optional[int] = ..., endpoint: _Optional[str] = ..., endpoint_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., request_id: _Optional[str] = ..., header: _Optional[_Mapping[str, str]] = ..., scheduled_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., started_time: _Optional[int] = ..., operation_token: _Optional[str] = ..., start: _Optional[_Union[NexusCalls, _Mapping]] = ..., cancellation: _Optional[_Union[NexusCancellation, _Mapping]] = ...) -> None: ...
+    links: _containers.RepeatedCompositeFieldContainer[_message_pb2_1.Link]
+    def __init__(self, scheduled_event_id: _Optional[int] = ..., endpoint: _Optional[str] = ..., endpoint_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., request_id: _Optional[str] = ..., header: _Optional[_Mapping[str, str]] = ..., scheduled_time: _Optional[int] = ..., schedule_to_close_timeout: _Optional[int] = ..., schedule_to_start_timeout: _Optional[int] = ..., start_to_close_timeout: _Optional[int] = ..., started_time: _Optional[int] = ..., operation_token: _Optional[str] = ..., start: _Optional[_Union[NexusCalls, _Mapping]] = ..., cancellation: _Optional[_Union[NexusCancellation, _Mapping]] = ..., links: _Optional[_Iterable[_Union[_message_pb2_1.Link, _Mapping]]] = ...) -> None: ...
 
 class Callback(_message.Message):
     __slots__ = ("callback", "request_id", "registration_time", "state", "calls", "update_id")

@@ -29,6 +29,7 @@ CODES: dict[type[r.Rejected], Code] = {
     r.NotFound: Code.NOT_FOUND,
     r.AlreadyStarted: Code.ALREADY_EXISTS,
     r.ActivityAlreadyStarted: Code.ALREADY_EXISTS,
+    r.OperationAlreadyStarted: Code.ALREADY_EXISTS,
     r.AlreadyExists: Code.ALREADY_EXISTS,
     r.FailedPrecondition: Code.FAILED_PRECONDITION,
     r.CancellationAlreadyRequested: Code.ALREADY_EXISTS,
@@ -54,6 +55,9 @@ FAILURES: dict[type[r.Rejected], Callable[[Any], Message]] = {
         start_request_id=e.start_request_id, run_id=e.run_id, first_execution_run_id=e.first_run_id
     ),
     r.ActivityAlreadyStarted: lambda e: details.ActivityExecutionAlreadyStartedFailure(
+        start_request_id=e.start_request_id, run_id=e.run_id
+    ),
+    r.OperationAlreadyStarted: lambda e: details.NexusOperationExecutionAlreadyStartedFailure(
         start_request_id=e.start_request_id, run_id=e.run_id
     ),
     r.NamespaceAlreadyExists: lambda _: details.NamespaceAlreadyExistsFailure(),

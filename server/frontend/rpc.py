@@ -17,7 +17,7 @@ from temporalio.api.enums.v1 import NamespaceState
 from server import tokens
 from server.access.guard import Check, Guard
 from server.cluster.router import Router
-from server.core.outcome import Namespace, base_of
+from server.core.outcome import Namespace, activities_of, base_of, operations_of
 from server.core.rejected import Internal, InvalidArgument, NamespaceInvalidState, Rejected, Unimplemented
 from server.frontend.errors import answered, refuse
 from server.namespaces import REGISTERED, Entry, Namespaces
@@ -194,14 +194,22 @@ def _workflow_of(request_type: Any) -> Callable[[Any], str] | None:
         return lambda request: str(request.operations[0].start_workflow.workflow_id)
     if "activity_id" in fields:  # of a workflow, or of none
         return lambda request: str(getattr(request, "workflow_id", "") or request.activity_id)
+    if "operation_id" in fields:
+        return lambda request: str(request.operation_id)
     return (lambda request: str(request.workflow_id)) if "workflow_id" in fields else None
+
+
+def _entity_of(request_type: Any) -> Callable[[str], str] | None:
+    """Of requests about entities of no workflow: what the namespace's id is in their keys."""
+    fields = request_type.fields_by_name
+    return activities_of if "activity_id" in fields else operations_of if "operation_id" in fields else None
 
 
 def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
     """Finds the namespace that a request is for (common/rpc/interceptor/namespace_validator.go)."""
     allowed = (REGISTERED,) if rpc in ONLY_REGISTERED else (REGISTERED, DEPRECATED)
 
-    of_activity = "activity_id" in request_type.fields_by_name
+    entity = _entity_of(request_type)
 
     def open_for_it(entry: Entry) -> Namespace:
         if entry.state not in allowed:
@@ -216,7 +224,10 @@ def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
             raise InvalidArgument(NAMESPACE_EMPTY)
         entry = namespaces.entry(name)
         namespace = open_for_it(entry)
-        return entry.activities if of_activity and not getattr(request, "workflow_id", "") else namespace
+        of_workflow: str = getattr(request, "workflow_id", "")
+        if entity is None or of_workflow:
+            return namespace
+        return namespaces.by_id(entity(namespace.id))
 
     def by_token(request: Any) -> Namespace:
         token = tokens.decode_task(request.task_token)

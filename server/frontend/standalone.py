@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from temporalio.api.activity.v1 import ActivityExecutionListInfo
-from temporalio.api.common.v1 import SearchAttributes
+from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.enums.v1 import IndexedValueType, WorkflowExecutionStatus
 from temporalio.api.workflowservice.v1 import (
     CountActivityExecutionsRequest,
@@ -57,8 +57,8 @@ class StandaloneActivities:
         engine = self._engine
         return {
             "StartActivityExecution": Rpc(engine.start_activity_execution, _start),
-            "DescribeActivityExecution": Rpc(_patient(engine.describe_activity_execution), _named, contextual=True),
-            "PollActivityExecution": Rpc(_patient(engine.poll_activity_execution), _named, contextual=True),
+            "DescribeActivityExecution": Rpc(patient(engine.describe_activity_execution), _named, contextual=True),
+            "PollActivityExecution": Rpc(patient(engine.poll_activity_execution), _named, contextual=True),
             "RequestCancelActivityExecution": Rpc(engine.request_cancel_activity_execution, _asked),
             "TerminateActivityExecution": Rpc(engine.terminate_activity_execution, _asked),
             "DeleteActivityExecution": Rpc(engine.delete_activity_execution, _named),
@@ -105,25 +105,21 @@ class StandaloneActivities:
     async def list_activity_executions(
         self, namespace: Namespace, request: ListActivityExecutionsRequest
     ) -> ListActivityExecutionsResponse:
-        size = request.page_size if 0 < request.page_size <= PAGE_MAX else PAGE_MAX
-        query = _parsed(request.query, namespace)
-        checks.require(not query.group_by, "invalid query: operation is not supported: 'GROUP BY' clause")
-        rows, token = await self._environment.blocking(
-            self._visibility.list_visible, activities_of(namespace.id), query.filter, request.next_page_token, size
-        )
+        query = parsed(request.query, namespace, NAMES)
+        of = activities_of(namespace.id)
+        rows, token = await listed(self._visibility, self._environment, of, query, request)
         return ListActivityExecutionsResponse(executions=map(_info, rows), next_page_token=token)
 
     async def count_activity_executions(
         self, namespace: Namespace, request: CountActivityExecutionsRequest
     ) -> CountActivityExecutionsResponse:
-        query = _parsed(request.query, namespace)
+        query = parsed(request.query, namespace, NAMES)
         rows = await self._environment.blocking(
             self._visibility.count_visible, activities_of(namespace.id), query.filter, query.group_by
         )
         response = CountActivityExecutionsResponse(count=sum(count for _, count in rows))
-        for value, count in rows if query.group_by else ():
-            shown = STATUS_NAMES.get(value, value) if query.group_by == "ExecutionStatus" else value  # type: ignore[call-overload]
-            response.groups.add(count=count, group_values=[payloads.json_payload(shown)])
+        for count, value in grouped(query, rows):
+            response.groups.add(count=count, group_values=[value])
         return response
 
 
@@ -133,7 +129,8 @@ def _which(request: Any) -> dict[str, Any]:
     return {"execution": at, "id": request.activity_id, "identity": request.identity}
 
 
-def _patient(handle: Callable[..., Awaitable[Any]]) -> Callable[[Namespace, Any, Context], Awaitable[Any]]:
+def patient(handle: Callable[..., Awaitable[Any]]) -> Callable[[Namespace, Any, Context], Awaitable[Any]]:
+    """A handler that is told how long its caller waits."""
     return lambda namespace, request, context: handle(namespace, request, timeout=context.time_remaining())
 
 
@@ -162,20 +159,38 @@ def _asked(request: Any, namespace: Namespace) -> None:
     checks.require(len(request.reason.encode()) <= namespace.limits.id_length_max, "reason exceeds length limit")
 
 
-def _parsed(text: str, namespace: Namespace) -> Query:
-    query = parse(text, {**namespace.search_attributes, **dict.fromkeys(NAMES, KEYWORD)})
-    renamed = None if query.filter is None else _renamed(query.filter)
-    return query._replace(filter=renamed, group_by=NAMES.get(query.group_by, query.group_by))
+def parsed(text: str, namespace: Namespace, names: Mapping[str, str]) -> Query:
+    """A filter in whose `names` stores know others. Raises InvalidArgument."""
+    query = parse(text, {**namespace.search_attributes, **dict.fromkeys(names, KEYWORD)})
+    renamed = None if query.filter is None else _renamed(query.filter, names)
+    return query._replace(filter=renamed, group_by=names.get(query.group_by, query.group_by))
 
 
-def _renamed(filter: Filter) -> Filter:
-    """With the names that stores know."""
+def _renamed(filter: Filter, names: Mapping[str, str]) -> Filter:
     if isinstance(filter, Junction):
-        return filter._replace(parts=tuple(map(_renamed, filter.parts)))
+        return filter._replace(parts=tuple(_renamed(part, names) for part in filter.parts))
     if isinstance(filter, Not):
-        return filter._replace(part=_renamed(filter.part))
+        return filter._replace(part=_renamed(filter.part, names))
     assert isinstance(filter, Compare | IsNull | OneOf)
-    return filter._replace(field=NAMES.get(filter.field, filter.field))
+    return filter._replace(field=names.get(filter.field, filter.field))
+
+
+async def listed(
+    visibility: Visibility, environment: Environment, namespace_id: str, query: Query, request: Any
+) -> tuple[list[Visible], bytes]:
+    """A page of what a list request asks for. Raises InvalidArgument."""
+    checks.require(not query.group_by, "invalid query: operation is not supported: 'GROUP BY' clause")
+    size = request.page_size if 0 < request.page_size <= PAGE_MAX else PAGE_MAX
+    return await environment.blocking(
+        visibility.list_visible, namespace_id, query.filter, request.next_page_token, size
+    )
+
+
+def grouped(query: Query, rows: Iterable[tuple[Any, int]]) -> Iterator[tuple[int, Payload]]:
+    """The groups of a count, and what each has in common."""
+    for value, count in rows if query.group_by else ():
+        shown = STATUS_NAMES.get(value, value) if query.group_by == "ExecutionStatus" else value
+        yield count, payloads.json_payload(shown)
 
 
 def _info(row: Visible) -> ActivityExecutionListInfo:

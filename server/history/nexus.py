@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import EventType, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.nexus.v1 import CancelOperationRequest, Endpoint, Request, StartOperationRequest
 
-from server.core.outcome import SEND_NEXUS_START, Namespace
+from server.core.outcome import SEND_NEXUS_START, Namespace, base_of, operations_of
 from server.core.rejected import NotFound
 from server.core.state import State
 from server.core.state_pb2 import NexusCalls, NexusOperation, Outgoing, TaskToken
@@ -113,9 +113,7 @@ def _patience(
 
 def _start_request(shard: Shard, namespace: Namespace, operation: NexusOperation, note: Outgoing) -> Request:
     a = note.event.nexus_operation_scheduled_event_attributes
-    event = Link.WorkflowEvent(namespace=namespace.name, workflow_id=note.source_workflow_id, run_id=note.source_run_id)
-    event.event_ref.event_id, event.event_ref.event_type = note.initiated_event_id, SCHEDULED
-    link = links.to_nexus(Link(workflow_event=event))
+    link = links.to_nexus(_caller(namespace, note))
     assert link is not None
     start = StartOperationRequest(
         service=operation.service,
@@ -131,6 +129,16 @@ def _start_request(shard: Shard, namespace: Namespace, operation: NexusOperation
     if (left := _time_left(shard, operation)) and "operation-timeout" not in request.header:
         request.header["operation-timeout"] = f"{left // MILLISECOND}ms"
     return request
+
+
+def _caller(namespace: Namespace, note: Outgoing) -> Link:
+    """Names who has asked for the operation."""
+    name, id, run_id = namespace.name, note.source_workflow_id, note.source_run_id
+    if note.source_namespace_id == operations_of(base_of(note.source_namespace_id)):
+        return Link(nexus_operation=Link.NexusOperation(namespace=name, operation_id=id, run_id=run_id))
+    event = Link.WorkflowEvent(namespace=name, workflow_id=id, run_id=run_id)
+    event.event_ref.event_id, event.event_ref.event_type = note.initiated_event_id, SCHEDULED
+    return Link(workflow_event=event)
 
 
 def _time_left(shard: Shard, operation: NexusOperation) -> int:

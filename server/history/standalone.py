@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from temporalio.api.activity.v1 import ActivityExecutionOutcome
-from temporalio.api.history.v1 import History
+from temporalio.api.history.v1 import History, HistoryEvent
 from temporalio.api.workflowservice.v1 import (
     DeleteActivityExecutionRequest,
     DeleteActivityExecutionResponse,
@@ -23,10 +23,10 @@ from temporalio.api.workflowservice.v1 import (
     TerminateActivityExecutionResponse,
 )
 
-from server.core.outcome import Namespace
+from server.core.outcome import Namespace, activities_of, base_of
 from server.core.rejected import ActivityAlreadyStarted, AlreadyStarted, Missing, NotFound
 from server.core.step import Step
-from server.core.workflow import standalone
+from server.core.workflow import close, standalone
 from server.history import pages, reader
 from server.history.cache import Run
 from server.history.shards import Shards
@@ -64,7 +64,7 @@ class StandaloneActivities(Shards):
         def changed(viewed: tuple[Run, Described]) -> bool:
             return seen < 0 or int(viewed[1].long_poll_token) > seen
 
-        run, response = await self._until(namespace, request.activity_id, request.run_id, view, changed, timeout)
+        run, response = await self.until(namespace, request.activity_id, request.run_id, view, changed, timeout)
         if not changed((run, response)):
             return Described()
         closed = bool(response.info.HasField("close_time"))
@@ -86,7 +86,7 @@ class StandaloneActivities(Shards):
             assert run.state is not None
             return run, not run.state.running
 
-        run, closed = await self._until(
+        run, closed = await self.until(
             namespace, request.activity_id, request.run_id, view, lambda viewed: viewed[1], timeout
         )
         if not closed:
@@ -96,7 +96,7 @@ class StandaloneActivities(Shards):
     async def request_cancel_activity_execution(
         self, namespace: Namespace, request: RequestCancelActivityExecutionRequest
     ) -> RequestCancelActivityExecutionResponse:
-        await self._decide(
+        await self.decided(
             namespace, request.activity_id, request.run_id, partial(standalone.request_cancel, request=request)
         )
         return RequestCancelActivityExecutionResponse()
@@ -104,7 +104,7 @@ class StandaloneActivities(Shards):
     async def terminate_activity_execution(
         self, namespace: Namespace, request: TerminateActivityExecutionRequest
     ) -> TerminateActivityExecutionResponse:
-        await self._decide(
+        await self.decided(
             namespace, request.activity_id, request.run_id, partial(standalone.terminate, request=request)
         )
         return TerminateActivityExecutionResponse()
@@ -113,24 +113,31 @@ class StandaloneActivities(Shards):
         self, namespace: Namespace, request: DeleteActivityExecutionRequest
     ) -> DeleteActivityExecutionResponse:
         """An activity that has not ended is terminated first."""
+        await self.deleted(namespace, request.activity_id, request.run_id, "Delete activity execution")
+        return DeleteActivityExecutionResponse()
+
+    # Of all entities of no workflow ------------------------------------------------------------------------------------------------
+
+    async def deleted(self, namespace: Namespace, id: str, run_id: str, reason: str) -> None:
+        """The run is gone, for which it was terminated if need be. Raises NotFound."""
+        shard = self.of(namespace.id, id)
 
         def end(step: Step) -> Run:
             if step.state.running:
-                standalone.terminate(step, TerminateActivityExecutionRequest(reason="Delete activity execution"))
+                close.terminate(step, reason)
             return shard.cached(step.state)
 
-        shard = self.of(namespace.id, request.activity_id)
-        run = await self._decide(namespace, request.activity_id, request.run_id, end)
+        run = await self.decided(namespace, id, run_id, end)
         await shard.remove(*run.key)
-        return DeleteActivityExecutionResponse()
 
-    async def _decide(self, namespace: Namespace, activity_id: str, run_id: str, decide: Callable[[Step], R]) -> R:
+    async def decided(self, namespace: Namespace, activity_id: str, run_id: str, decide: Callable[[Step], R]) -> R:
+        """Like `run`, with the sentence of these entities where there is none."""
         try:
             return await self.run(namespace, activity_id, run_id, decide)
         except Missing:
-            raise NotFound(f"activity not found for ID: {activity_id}") from None
+            raise NotFound(_missing(namespace, activity_id)) from None
 
-    async def _until(
+    async def until(
         self,
         namespace: Namespace,
         activity_id: str,
@@ -139,16 +146,20 @@ class StandaloneActivities(Shards):
         enough: Callable[[R], bool],
         timeout: float | None,
     ) -> R:
+        """See pages.until."""
         shard = self.of(namespace.id, activity_id)
         try:
             return await pages.until(shard, (namespace.id, activity_id, run_id), view, enough, timeout)
         except Missing:
-            raise NotFound(f"activity not found for ID: {activity_id}") from None
+            raise NotFound(_missing(namespace, activity_id)) from None
+
+    async def last_events(self, namespace: Namespace, run: Run, count: int) -> list[HistoryEvent]:
+        """The end of its history."""
+        last = await self.of(namespace.id, run.key.workflow_id).look(*run.key, _last)
+        return list((await self._events(namespace, run, last - count + 1, last)).events)
 
     async def _outcome_of(self, namespace: Namespace, run: Run) -> ActivityExecutionOutcome:
-        last = await self.of(namespace.id, run.key.workflow_id).look(*run.key, _last)
-        events = await self._events(namespace, run, last - 1, last)
-        return ActivityExecutionOutcome(**standalone.outcome(list(events.events)))
+        return ActivityExecutionOutcome(**standalone.outcome(await self.last_events(namespace, run, 2)))
 
     async def _events(self, namespace: Namespace, run: Run, first: int, last: int) -> History:
         shard = self.of(namespace.id, run.key.workflow_id)
@@ -161,3 +172,8 @@ class StandaloneActivities(Shards):
 def _last(run: Run) -> int:
     assert run.state is not None
     return run.state.core.next_event_id - 1
+
+
+def _missing(namespace: Namespace, id: str) -> str:
+    noun = "activity" if namespace.id == activities_of(base_of(namespace.id)) else "operation"
+    return f"{noun} not found for ID: {id}"

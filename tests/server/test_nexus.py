@@ -24,11 +24,17 @@ from temporalio.api.operatorservice.v1 import (
     UpdateNexusEndpointRequest,
 )
 from temporalio.api.workflowservice.v1 import (
+    DescribeNexusOperationExecutionRequest,
     DescribeWorkflowExecutionRequest,
+    ListNexusOperationExecutionsRequest,
+    PollNexusOperationExecutionRequest,
     PollNexusTaskQueueRequest,
+    RequestCancelNexusOperationExecutionRequest,
     RespondNexusTaskCompletedRequest,
     RespondNexusTaskFailedRequest,
     RespondWorkflowTaskCompletedRequest,
+    StartNexusOperationExecutionRequest,
+    TerminateNexusOperationExecutionRequest,
 )
 
 from tests.server.frontend_kit import Peer, peer, start_request
@@ -251,6 +257,54 @@ async def test_a_bad_command_fails_the_task(served: Peer, given: Command, senten
     status, told = await served.refused("RespondWorkflowTaskCompleted", done)
     assert status == "INVALID_ARGUMENT"
     assert told.endswith(sentence)
+
+
+# Operations of no workflow ---------------------------------------------------------------------------------------------------------
+
+OF_NONE = {"namespace": "default", "operation_id": "o"}
+
+
+async def asked_alone(served: Peer, **more: Any) -> str:
+    request = StartNexusOperationExecutionRequest(
+        **OF_NONE, endpoint=ENDPOINT, service="Greeter", operation="greet", input=RESULT, **more
+    )
+    return str((await served.workflow.StartNexusOperationExecution(request)).run_id)
+
+
+async def polled(served: Peer, stage: int = 0) -> Any:
+    request = PollNexusOperationExecutionRequest(**OF_NONE, wait_stage=stage)  # type: ignore[arg-type]
+    return await served.workflow.PollNexusOperationExecution(request, timeout=10)
+
+
+async def test_an_operation_of_no_workflow_survives_a_restart(tmp_path: Path) -> None:
+    async with peer(tmp_path) as served:
+        await endpoint(served)
+        run_id = await asked_alone(served)
+    async with peer(tmp_path) as served:
+        request = await handled(served, start_operation={"sync_success": {"payload": RESULT}})
+        assert request.start_operation.links[0].type == "temporal.api.common.v1.Link.NexusOperation"
+        assert (await polled(served)).result == RESULT
+        listed = ListNexusOperationExecutionsRequest(
+            namespace="default", query=f"Endpoint = '{ENDPOINT}' AND Service = 'Greeter'"
+        )
+        found = (await served.workflow.ListNexusOperationExecutions(listed)).operations
+        assert [(each.operation_id, each.run_id, each.service) for each in found] == [("o", run_id, "Greeter")]
+
+
+async def test_an_operation_of_no_workflow_is_cancelled_and_terminated(served: Peer) -> None:
+    await endpoint(served)
+    await asked_alone(served)
+    await handled(served, start_operation={"async_success": {"operation_token": "token"}})
+    assert (await polled(served, stage=1)).operation_token == "token"
+    cancel = RequestCancelNexusOperationExecutionRequest(**OF_NONE, request_id="1", reason="why")
+    await served.workflow.RequestCancelNexusOperationExecution(cancel)
+    assert (await handled(served, cancel_operation={})).cancel_operation.operation_token == "token"
+    end = TerminateNexusOperationExecutionRequest(**OF_NONE, reason="enough")
+    await served.workflow.TerminateNexusOperationExecution(end)
+    assert (await polled(served)).failure.message == "enough"
+    described = DescribeNexusOperationExecutionRequest(**OF_NONE)
+    info = (await served.workflow.DescribeNexusOperationExecution(described)).info
+    assert (info.status, info.operation_token, info.cancellation_info.reason) == (5, "token", "why")
 
 
 # Callbacks by HTTP -----------------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def describe(state: State, now: int, namespace: Namespace) -> DescribeWorkflowEx
         workflow_execution_info=_info(state),
         pending_activities=[pending_activity(a, now) for a in state.activities.values()],
         pending_children=[_child(c) for c in state.children.values()],
-        pending_nexus_operations=[_operation(o) for o in state.nexus.values()],
+        pending_nexus_operations=[pending_operation(o) for o in state.nexus.values()],
         callbacks=[_callback(state, c) for c in state.callbacks.values()],
         workflow_extended_info=_extended(state),
     )
@@ -162,7 +162,7 @@ def _task(state: State) -> PendingWorkflowTaskInfo:
     return info
 
 
-def _operation(o: NexusOperation) -> PendingNexusOperationInfo:
+def pending_operation(o: NexusOperation) -> PendingNexusOperationInfo:
     info = PendingNexusOperationInfo(
         endpoint=o.endpoint,
         service=o.service,
@@ -303,8 +303,14 @@ def visible(state: State) -> dict[str, Any]:
         "root_run_id": root.run_id,
         "memo": core.memo.SerializeToString(),
         "attributes": core.search_attributes.SerializeToString(),
-        "search_attributes": values(core.search_attributes),
+        "search_attributes": values(core.search_attributes) | _of_operation(state),
     }
+
+
+def _of_operation(state: State) -> dict[str, Any]:
+    """What a Nexus operation of no workflow is found by, beside."""
+    operations = [*state.nexus.values(), state.core.ended_operation] if state.standalone else []
+    return {"Service": operations[0].service} if operations and operations[0].service else {}
 
 
 def values(attributes: SearchAttributes) -> dict[str, Any]:

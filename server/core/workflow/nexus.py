@@ -55,6 +55,7 @@ UNANSWERED = (
     S.NEXUS_OPERATION_CANCELLATION_STATE_SCHEDULED,
     S.NEXUS_OPERATION_CANCELLATION_STATE_BACKING_OFF,
 )
+SENT = UNANSWERED[1:]
 ENDED = {
     E.EVENT_TYPE_NEXUS_OPERATION_COMPLETED,
     E.EVENT_TYPE_NEXUS_OPERATION_FAILED,
@@ -164,8 +165,14 @@ def request_cancel_nexus_operation(step: Step, command: Command, completed_event
     if operation is not None and operation.HasField("cancellation"):
         sentence = f"cancelation was already requested for an operation with scheduled event ID {id}"
         raise BadCommand(BAD_CANCEL, sentence)
+    request_cancel(step, id, completed_event_id, **commands.extras(command))
+
+
+def request_cancel(step: Step, id: int, completed_event_id: int = 0, **fields: Any) -> None:
+    """The handler is asked to cancel the operation, as soon as it has started it."""
     attributes = {"scheduled_event_id": id, "workflow_task_completed_event_id": completed_event_id}
-    step.emit(E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED, attributes, **commands.extras(command))
+    step.emit(E.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED, attributes, **fields)
+    operation = step.state.nexus.get(id)
     if operation is not None and operation.started_time:
         _send_cancel(step, id)
 
@@ -234,6 +241,8 @@ def completed(step: Step, id: int, request_id: str, started_at: int, said: Said)
         raise NotFound(GONE)
     if not operation.started_time:
         _started(step, operation, said.token, said.links, started_at)
+    if said.canceled and operation.cancellation.state in SENT:  # then the request has arrived, whoever says so first
+        cancel_said(step, id, None, False)
     _ended(step, operation, said._replace(links=()))
 
 
@@ -358,6 +367,7 @@ def apply_nexus_operation_started(state: State, event: HistoryEvent) -> None:
     a = event.nexus_operation_started_event_attributes
     operation = state.nexus.edit(a.scheduled_event_id)
     operation.started_time, operation.operation_token = event.event_time.ToNanoseconds(), a.operation_token
+    operation.links.extend(event.links)
 
 
 def apply_nexus_operation_cancel_requested(state: State, event: HistoryEvent) -> None:
@@ -383,16 +393,22 @@ def _cancel_sent(state: State, event: HistoryEvent, came_to: S.ValueType) -> Non
 
 
 def apply_nexus_operation_completed(state: State, event: HistoryEvent) -> None:
-    del state.nexus[event.nexus_operation_completed_event_attributes.scheduled_event_id]
+    _forget(state, event.nexus_operation_completed_event_attributes.scheduled_event_id)
 
 
 def apply_nexus_operation_failed(state: State, event: HistoryEvent) -> None:
-    del state.nexus[event.nexus_operation_failed_event_attributes.scheduled_event_id]
+    _forget(state, event.nexus_operation_failed_event_attributes.scheduled_event_id)
 
 
 def apply_nexus_operation_canceled(state: State, event: HistoryEvent) -> None:
-    del state.nexus[event.nexus_operation_canceled_event_attributes.scheduled_event_id]
+    _forget(state, event.nexus_operation_canceled_event_attributes.scheduled_event_id)
 
 
 def apply_nexus_operation_timed_out(state: State, event: HistoryEvent) -> None:
-    del state.nexus[event.nexus_operation_timed_out_event_attributes.scheduled_event_id]
+    _forget(state, event.nexus_operation_timed_out_event_attributes.scheduled_event_id)
+
+
+def _forget(state: State, id: int) -> None:
+    if state.standalone:
+        state.core.ended_operation.CopyFrom(state.nexus[id])
+    del state.nexus[id]

@@ -51,6 +51,10 @@ CLOSES: dict[int, tuple[int, tuple[str, ...]]] = {
     E.EVENT_TYPE_ACTIVITY_TASK_FAILED: (E.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, ("failure", "retry_state")),
     E.EVENT_TYPE_ACTIVITY_TASK_CANCELED: (E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, ("details",)),
     E.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: (E.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, ("retry_state",)),
+    E.EVENT_TYPE_NEXUS_OPERATION_COMPLETED: (E.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, ()),
+    E.EVENT_TYPE_NEXUS_OPERATION_FAILED: (E.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, ("failure",)),
+    E.EVENT_TYPE_NEXUS_OPERATION_CANCELED: (E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, ()),
+    E.EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT: (E.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, ()),
 }
 
 
@@ -105,7 +109,7 @@ def _as_run(request: StartActivityExecutionRequest) -> StartWorkflowExecutionReq
 
 def settle(step: Step) -> None:
     """The run of an activity that has ended ends with it. Settle calls this in place of what it does for workflows."""
-    if step.state.running and not step.state.activities:
+    if step.state.running and not step.state.activities and not step.state.nexus:
         result = step.events[-1]
         event_type, names = CLOSES[result.event_type]
         said = getattr(result, str(result.WhichOneof("attributes")))
