@@ -208,7 +208,6 @@ def _entity_of(request_type: Any) -> Callable[[str], str] | None:
 def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
     """Finds the namespace that a request is for (common/rpc/interceptor/namespace_validator.go)."""
     allowed = (REGISTERED,) if rpc in ONLY_REGISTERED else (REGISTERED, DEPRECATED)
-
     entity = _entity_of(request_type)
 
     def open_for_it(entry: Entry) -> Namespace:
@@ -222,8 +221,7 @@ def _resolver(request_type: Any, rpc: str, namespaces: Namespaces) -> Resolve:
             raise InvalidArgument(NAMESPACE_TOO_LONG)
         if not name:
             raise InvalidArgument(NAMESPACE_EMPTY)
-        entry = namespaces.entry(name)
-        namespace = open_for_it(entry)
+        namespace = open_for_it(namespaces.entry(name))
         of_workflow: str = getattr(request, "workflow_id", "")
         if entity is None or of_workflow:
             return namespace
