@@ -21,6 +21,7 @@ from server.core.state_pb2 import NexusCalls, NexusOperation, Outgoing, TaskToke
 from server.core.step import Step
 from server.core.workflow import nexus
 from server.core.workflow.calls import Said
+from server.history import system_nexus
 from server.history.calling import Caller
 from server.nexus import failures, links
 from server.nexus.callbacks import CALLBACK_HEADER, SYSTEM_URL, encode_token
@@ -59,6 +60,8 @@ async def deliver(caller: Caller) -> bool:
 async def _start(
     shard: Shard, namespace: Namespace, operation: NexusOperation, note: Outgoing
 ) -> Callable[[Step, int], bool]:
+    if operation.endpoint == nexus.SYSTEM_ENDPOINT:
+        return partial(_start_said, said=await system_nexus.call(shard.parts, note))
     endpoint = shard.parts.endpoints.find(operation.endpoint_id, operation.endpoint)
     if endpoint is None:
         missing = failures.handler_failure("NOT_FOUND", NOT_REGISTERED)

@@ -42,7 +42,7 @@ from server.core.workflow import callbacks, cancel, children, close, external, s
 from server.core.workflow.nexus import completed
 from server.faces import Reached
 from server.history import callbacks as callback_calls
-from server.history import nexus
+from server.history import nexus, system_nexus
 from server.history.calling import Caller
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def receiver(note: Outgoing) -> tuple[str, str]:
     if note.kind == SEND_CANCEL:
         stop = note.event.request_cancel_external_workflow_execution_initiated_event_attributes
         return stop.namespace_id, stop.workflow_execution.workflow_id
+    if note.kind == SEND_NEXUS_START:
+        return system_nexus.receiver(note)
     return note.target_namespace_id, note.target_workflow_id
 
 
@@ -309,6 +311,7 @@ _RECEIVE: dict[int, Callable[[Parts, Outgoing], Awaitable[Reached]]] = {
     SEND_SIGNAL: _signal,
     SEND_CANCEL: _cancel,
     SEND_NEXUS_COMPLETED: _nexus_completed,
+    SEND_NEXUS_START: system_nexus.receive,  # of the cluster's own service
 }
 # The others have none.
 _ANSWER: dict[int, Callable[[Shard, int, Outgoing, Reached], Awaitable[None]]] = {

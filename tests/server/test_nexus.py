@@ -33,6 +33,8 @@ from temporalio.api.workflowservice.v1 import (
     RespondNexusTaskCompletedRequest,
     RespondNexusTaskFailedRequest,
     RespondWorkflowTaskCompletedRequest,
+    SignalWithStartWorkflowExecutionRequest,
+    SignalWithStartWorkflowExecutionResponse,
     StartNexusOperationExecutionRequest,
     TerminateNexusOperationExecutionRequest,
 )
@@ -257,6 +259,41 @@ async def test_a_bad_command_fails_the_task(served: Peer, given: Command, senten
     status, told = await served.refused("RespondWorkflowTaskCompleted", done)
     assert status == "INVALID_ARGUMENT"
     assert told.endswith(sentence)
+
+
+# The cluster's own service ---------------------------------------------------------------------------------------------------------
+
+OWN = {"endpoint": "__temporal_system", "service": "temporal.api.workflowservice.v1.WorkflowService"}
+
+
+def of_the_cluster(request: SignalWithStartWorkflowExecutionRequest, **more: Any) -> Command:
+    sent = Payload(metadata={"encoding": b"binary/protobuf"}, data=request.SerializeToString())
+    return operation(**{**OWN, "operation": "SignalWithStartWorkflowExecution", "input": sent, **more})
+
+
+async def test_a_workflow_signals_one_that_it_starts_if_need_be(served: Peer) -> None:
+    await served.start("w")
+    to: dict[str, Any] = {"workflow_id": "other", "workflow_type": {"name": "Type"}, "task_queue": {"name": "others"}}
+    await work(served, of_the_cluster(SignalWithStartWorkflowExecutionRequest(**to, signal_name="hello")))
+    completed = (await work(served, COMPLETE))[-3].nexus_operation_completed_event_attributes
+    assert completed.result.metadata["__temporal_system_payload"] == b"true"
+    response = SignalWithStartWorkflowExecutionResponse.FromString(completed.result.data)
+    assert response.started
+    seen = await served.poll("others")
+    assert seen.workflow_execution.run_id == response.run_id
+    assert seen.history.events[1].workflow_execution_signaled_event_attributes.signal_name == "hello"
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [({}, "BAD_REQUEST"), ({"operation": "Nothing"}, "NOT_FOUND"), ({"input": RESULT}, "BAD_REQUEST")],
+    ids=["nobody is named", "no such operation", "not a request"],
+)
+async def test_the_clusters_own_service_refuses_nonsense(served: Peer, more: dict[str, Any], kind: str) -> None:
+    await served.start("w")
+    await work(served, of_the_cluster(SignalWithStartWorkflowExecutionRequest(), **more))
+    failed = (await work(served, COMPLETE))[-3].nexus_operation_failed_event_attributes
+    assert failed.failure.cause.nexus_handler_failure_info.type == kind
 
 
 # Operations of no workflow ---------------------------------------------------------------------------------------------------------
