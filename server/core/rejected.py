@@ -54,6 +54,14 @@ class Missing(NotFound):
         """The workflow id has no run."""
         return cls(f"workflow not found for ID: {workflow_id}")
 
+    @classmethod
+    def entity(cls, namespace_id: str, id: str, run_id: str = "") -> Missing:
+        """The same of any entity; the ending of the namespace's id in its key tells which kind it is of (outcome.base_of)."""
+        noun = {"a": "activity", "n": "operation"}.get(namespace_id.partition("/")[2])
+        if noun is not None:
+            return cls(f"{noun} not found for ID: {id}")
+        return cls.run(id, run_id) if run_id else cls.workflow(id)
+
 
 class NamespaceNotFound(NotFound):
     """The namespace does not exist."""

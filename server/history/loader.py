@@ -99,7 +99,7 @@ class Loader:
             if not run_id and workflow.current == "":
                 await self.undisturbed(workflow)
                 if workflow.current == "":
-                    raise Missing.workflow(workflow.id[1])
+                    raise Missing.entity(*workflow.id)
             await self.load(workflow, run_id)
 
     async def find_current(self, namespace_id: str, workflow_id: str, likely: bool) -> tuple[Workflow, Run | None]:
@@ -145,6 +145,6 @@ class Loader:
         if epoch != self.epoch or not self.ready.is_set():
             return
         if loaded is None:
-            raise Missing.run(key.workflow_id, run_id)
+            raise Missing.entity(*key)
         run = workflow.runs.setdefault(run_id, Run(key))
         run.state, run.wake_at = State.load(key, loaded.core, loaded.pending), loaded.wake_at

@@ -23,8 +23,8 @@ from temporalio.api.workflowservice.v1 import (
     TerminateActivityExecutionResponse,
 )
 
-from server.core.outcome import Namespace, activities_of, base_of
-from server.core.rejected import ActivityAlreadyStarted, AlreadyStarted, Missing, NotFound
+from server.core.outcome import Namespace
+from server.core.rejected import ActivityAlreadyStarted, AlreadyStarted
 from server.core.step import Step
 from server.core.workflow import close, standalone
 from server.history import pages, reader
@@ -96,7 +96,7 @@ class StandaloneActivities(Shards):
     async def request_cancel_activity_execution(
         self, namespace: Namespace, request: RequestCancelActivityExecutionRequest
     ) -> RequestCancelActivityExecutionResponse:
-        await self.decided(
+        await self.run(
             namespace, request.activity_id, request.run_id, partial(standalone.request_cancel, request=request)
         )
         return RequestCancelActivityExecutionResponse()
@@ -104,9 +104,7 @@ class StandaloneActivities(Shards):
     async def terminate_activity_execution(
         self, namespace: Namespace, request: TerminateActivityExecutionRequest
     ) -> TerminateActivityExecutionResponse:
-        await self.decided(
-            namespace, request.activity_id, request.run_id, partial(standalone.terminate, request=request)
-        )
+        await self.run(namespace, request.activity_id, request.run_id, partial(standalone.terminate, request=request))
         return TerminateActivityExecutionResponse()
 
     async def delete_activity_execution(
@@ -127,31 +125,20 @@ class StandaloneActivities(Shards):
                 close.terminate(step, reason)
             return shard.cached(step.state)
 
-        run = await self.decided(namespace, id, run_id, end)
+        run = await self.run(namespace, id, run_id, end)
         await shard.remove(*run.key)
-
-    async def decided(self, namespace: Namespace, activity_id: str, run_id: str, decide: Callable[[Step], R]) -> R:
-        """Like `run`, with the sentence of these entities where there is none."""
-        try:
-            return await self.run(namespace, activity_id, run_id, decide)
-        except Missing:
-            raise NotFound(_missing(namespace, activity_id)) from None
 
     async def until(
         self,
         namespace: Namespace,
-        activity_id: str,
+        id: str,
         run_id: str,
         view: Callable[[Run], R],
         enough: Callable[[R], bool],
         timeout: float | None,
     ) -> R:
         """See pages.until."""
-        shard = self.of(namespace.id, activity_id)
-        try:
-            return await pages.until(shard, (namespace.id, activity_id, run_id), view, enough, timeout)
-        except Missing:
-            raise NotFound(_missing(namespace, activity_id)) from None
+        return await pages.until(self.of(namespace.id, id), (namespace.id, id, run_id), view, enough, timeout)
 
     async def last_events(self, namespace: Namespace, run: Run, count: int) -> list[HistoryEvent]:
         """The end of its history."""
@@ -172,8 +159,3 @@ class StandaloneActivities(Shards):
 def _last(run: Run) -> int:
     assert run.state is not None
     return run.state.core.next_event_id - 1
-
-
-def _missing(namespace: Namespace, id: str) -> str:
-    noun = "activity" if namespace.id == activities_of(base_of(namespace.id)) else "operation"
-    return f"{noun} not found for ID: {id}"

@@ -101,7 +101,7 @@ class StandaloneOperations(StandaloneActivities):
         self, namespace: Namespace, request: RequestCancelNexusOperationExecutionRequest
     ) -> RequestCancelNexusOperationExecutionResponse:
         decide = partial(standalone_nexus.request_cancel, request=request)
-        await self.decided(namespace, request.operation_id, request.run_id, decide)
+        await self.run(namespace, request.operation_id, request.run_id, decide)
         return RequestCancelNexusOperationExecutionResponse()
 
     async def terminate_nexus_operation_execution(
@@ -112,7 +112,7 @@ class StandaloneOperations(StandaloneActivities):
                 raise NotFound(standalone_nexus.COMPLETED)
             close.terminate(step, request.reason, identity=request.identity)
 
-        await self.decided(namespace, request.operation_id, request.run_id, decide)
+        await self.run(namespace, request.operation_id, request.run_id, decide)
         return TerminateNexusOperationExecutionResponse()
 
     async def delete_nexus_operation_execution(
