@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from temporalio.api.activity.v1 import ActivityExecutionListInfo
@@ -114,12 +114,10 @@ class StandaloneActivities:
         self, namespace: Namespace, request: CountActivityExecutionsRequest
     ) -> CountActivityExecutionsResponse:
         query = parsed(request.query, namespace, NAMES)
-        rows = await self._environment.blocking(
-            self._visibility.count_visible, activities_of(namespace.id), query.filter, query.group_by
-        )
-        response = CountActivityExecutionsResponse(count=sum(count for _, count in rows))
-        for count, value in grouped(query, rows):
-            response.groups.add(count=count, group_values=[value])
+        count, groups = await counted(self._visibility, self._environment, activities_of(namespace.id), query)
+        response = CountActivityExecutionsResponse(count=count)
+        for each, value in groups:
+            response.groups.add(count=each, group_values=[value])
         return response
 
 
@@ -186,11 +184,18 @@ async def listed(
     )
 
 
-def grouped(query: Query, rows: Iterable[tuple[Any, int]]) -> Iterator[tuple[int, Payload]]:
-    """The groups of a count, and what each has in common."""
+async def counted(
+    visibility: Visibility, environment: Environment, namespace_id: str, query: Query
+) -> tuple[int, list[tuple[int, Payload]]]:
+    """How many there are, and the groups of a query that wants some: how many are in each, and what they have in common."""
+    rows = await environment.blocking(visibility.count_visible, namespace_id, query.filter, query.group_by)
+    groups: list[tuple[int, Payload]] = []
     for value, count in rows if query.group_by else ():
-        shown = STATUS_NAMES.get(value, value) if query.group_by == "ExecutionStatus" else value
-        yield count, payloads.json_payload(shown)
+        shown: Any = value
+        if query.group_by == "ExecutionStatus":
+            shown = STATUS_NAMES.get(shown, shown)
+        groups.append((count, payloads.json_payload(shown)))
+    return sum(count for _, count in rows), groups
 
 
 def _info(row: Visible) -> ActivityExecutionListInfo:

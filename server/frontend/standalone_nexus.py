@@ -22,7 +22,7 @@ from server.core.workflow.standalone import STATUS
 from server.environment import Environment
 from server.frontend import checks
 from server.frontend.rpc import Rpc, Table
-from server.frontend.standalone import grouped, listed, parsed, patient
+from server.frontend.standalone import counted, listed, parsed, patient
 from server.history.service import Engine
 
 # As filters call them, and as stores do.
@@ -65,12 +65,10 @@ class StandaloneOperations:
         self, namespace: Namespace, request: CountNexusOperationExecutionsRequest
     ) -> CountNexusOperationExecutionsResponse:
         query = parsed(request.query, namespace, NAMES)
-        rows = await self._environment.blocking(
-            self._visibility.count_visible, operations_of(namespace.id), query.filter, query.group_by
-        )
-        response = CountNexusOperationExecutionsResponse(count=sum(count for _, count in rows))
-        for count, value in grouped(query, rows):
-            response.groups.add(count=count, group_values=[value])
+        count, groups = await counted(self._visibility, self._environment, operations_of(namespace.id), query)
+        response = CountNexusOperationExecutionsResponse(count=count)
+        for each, value in groups:
+            response.groups.add(count=each, group_values=[value])
         return response
 
 
