@@ -137,6 +137,7 @@ class State:
         "reapplied",
         "requests",
         "signals_sent",
+        "standalone",
         "started",
         "started_saved",
         "timers",
@@ -145,6 +146,7 @@ class State:
 
     def __init__(self, key: Key) -> None:
         self.key = key
+        self.standalone = "/" in key.namespace_id  # an activity, or a Nexus operation, of no workflow
         self.core = Core(next_event_id=1, task_attempt=1)
         self.started: HistoryEvent | None = None
         self.started_saved = False
@@ -168,11 +170,6 @@ class State:
     @property
     def running(self) -> bool:
         return self.core.status in (RUNNING, PAUSED)
-
-    @property
-    def standalone(self) -> bool:
-        """It is an activity, or a Nexus operation, of no workflow."""
-        return "/" in self.key.namespace_id
 
     @property
     def paused(self) -> bool:

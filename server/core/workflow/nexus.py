@@ -320,7 +320,7 @@ def _emit_failure(step: Step, event_type: int, operation: NexusOperation, cause:
 
 def due(state: State) -> Iterable[Deadline]:
     """The operation that times out first."""
-    first = state.nexus.first(_times_out_at)
+    first = state.nexus.first(_times_out_at) if state.nexus else None
     if first is not None:
         yield Deadline(first[0], f"nexus/{first[1]:019}", _time_out)
 
